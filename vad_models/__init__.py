@@ -1,0 +1,1 @@
+"""The science of the workbench: data, methods, training, scoring, metrics. No orchestration."""

@@ -1,0 +1,157 @@
+"""The contract that every method keeps: what it sees, how it is trained, which scores it emits.
+
+A method works on contiguous frames. `features` turns each frame into what the method needs to remember of it (once per
+frame, however many windows contain it); `score` turns the features of consecutive frames into one score a window.
+Batch scoring, streaming and training are all built on these two, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from vad_models.settings import FrameSize, FrameSizeField, Frozen
+
+__all__ = ["ClipSpec", "Features", "Method", "MethodSettings", "Phase", "as_frames"]
+
+Features = dict[str, Tensor]
+"""What a method remembers of consecutive frames: named tensors, time first, (n, ...)."""
+
+
+@dataclass(frozen=True)
+class ClipSpec:
+    """The window a score is computed from.
+
+    Attributes:
+        frames: consecutive frames of a window.
+        target: 0-based index, within the window, of the frame that the score belongs to.
+        size: size of a frame, in pixels.
+    """
+
+    frames: int
+    target: int
+    size: FrameSize
+
+    @property
+    def lookahead(self) -> int:
+        """Frames after the target that must be seen before it can be scored."""
+        return self.frames - 1 - self.target
+
+
+class Phase(Frozen):
+    """One stage of a training: what `Method.loss` is called for, and for how long."""
+
+    epochs: int = Field(ge=1)
+    """Passes; a checkpoint is written after each."""
+    steps_per_epoch: int | None = Field(default=None, ge=1)
+    """Optimiser steps of a pass, on sequences drawn at random; none: every sequence once."""
+    sequence: int = Field(ge=1)
+    """Consecutive frames of a training sequence."""
+    batch: int = Field(ge=1)
+    """Sequences of a step."""
+    learning_rate: float = Field(gt=0)
+    """Of Adam (decoupled weight decay), at the start."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """L2 penalty of the weights, decoupled from the gradient (AdamW)."""
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    """`cosine`: to zero over the phase. `step`: x0.1 every `decay_every` epochs."""
+    decay_every: int = Field(default=20, ge=1)
+    """Epochs between the drops of the `step` schedule."""
+    frozen_features: bool = False
+    """Train on features computed once per frame before the phase; for phases that leave `features` unchanged."""
+
+
+class MethodSettings(Frozen):
+    """Settings that all methods share."""
+
+    frames: FrameSizeField | None = None
+    """Size of the frames the method sees; none: the dataset's first size."""
+
+
+class Method(nn.Module, ABC):
+    """A detector: trained on normal video only; every signal is higher where a frame is more abnormal."""
+
+    name: ClassVar[str]
+    """Name of the module in `vad_models/methods/`."""
+    title: ClassVar[str]
+    """One line for tables and help: what it is, and whose."""
+    Settings: ClassVar[type[MethodSettings]]
+    signals: ClassVar[tuple[str, ...]]
+    """Score signals, each a number a frame."""
+    headline: ClassVar[str]
+    """The signal that the method is judged by."""
+
+    clip: ClipSpec
+
+    @abstractmethod
+    def phases(self) -> Mapping[str, Phase]:
+        """The training, in order: name of the phase -> how long and on what."""
+
+    @abstractmethod
+    def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
+        """Loss of a batch of sequences.
+
+        Args:
+            features: of B sequences of L frames, tensors (B, L, ...). They come from `encode`, with gradients, unless
+                the phase trains on frozen features.
+            phase: name of the phase.
+
+        Returns:
+            `loss`, a scalar that is minimised, and any scalars to be logged beside it.
+        """
+
+    def fit_statistics(self, videos: Iterable[np.ndarray]) -> None:
+        """Take statistics of the training frames before the first phase; videos are uint8 (T, H, W, C)."""
+
+    def begin(self, phase: str) -> list[nn.Parameter]:
+        """Prepare for `phase`; returns the parameters that it trains."""
+        return list(self.parameters())
+
+    def encode(self, frames: Tensor, phase: str) -> Features:
+        """Features of training frames, float32 (n, C, H, W) in [0, 1], that the loss of `phase` needs."""
+        return self.features(frames)
+
+    def features(self, frames: Tensor, signals: Sequence[str] | None = None) -> Features:
+        """What the method remembers of consecutive frames.
+
+        Args:
+            frames: float32 (n, C, H, W) in [0, 1].
+            signals: the signals that will be asked for; none: all.
+        """
+        return {"frames": frames}
+
+    @abstractmethod
+    def score(self, features: Features, signals: Sequence[str] | None = None) -> dict[str, Tensor]:
+        """Score every window of consecutive frames.
+
+        Args:
+            features: of n consecutive frames, n >= `clip.frames`.
+            signals: which; none: all.
+
+        Returns:
+            signal -> float32 (n - clip.frames + 1,), the i-th for frame i + `clip.target`.
+        """
+
+    @abstractmethod
+    def error_map(self, features: Features) -> Tensor:
+        """Where the headline signal comes from: float32 (n - clip.frames + 1, h, w), higher = more abnormal."""
+
+    def calibrate(self, videos: Iterable[Iterator[Features]]) -> None:
+        """Take statistics of scores on normal video after the last phase; each video is an iterator of feature blocks."""
+
+    def warning(self, means: Mapping[str, float]) -> str | None:
+        """A sentence for the log when the means of an epoch's logged scalars say that the training goes wrong."""
+        return None
+
+
+def as_frames(frames: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
+    """Stored frames, uint8 (n, H, W, C), as float32 (n, C, H, W) in [0, 1] on `device`, channels last in memory."""
+    tensor = torch.from_numpy(np.array(frames)).to(device)
+    return tensor.movedim(-1, -3).to(torch.float32).div_(255)

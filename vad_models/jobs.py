@@ -1,0 +1,292 @@
+"""A job: one method (and variant) trained on one camera from one seed, scored and measured. Pure; no orchestration.
+
+A job's fingerprint covers everything that shapes its numbers: settings, seed, data version and code version. The same
+fingerprint is never computed twice, and a job that died goes on from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from vad_models import contract, scoring, streaming, training
+from vad_models.calibration import NORMALISATIONS, label_free_threshold
+from vad_models.data import clips
+from vad_models.data.clips import Excerpt, split_holdout
+from vad_models.data.files import atomic_path, write_json
+from vad_models.data.frame_store import FrameStore
+from vad_models.errors import DataError, SettingsError
+from vad_models.export import save_method
+from vad_models.methods import build_method, method_class
+from vad_models.metrics import measure, operation
+from vad_models.scoring import frames_per_second, gflop_per_frame, read_scores, score_excerpts, write_scores
+from vad_models.settings import EvaluationSettings, Frozen, Params, validated
+from vad_models.training import EpochReport, train
+
+__all__ = ["Job", "finished_metrics", "frame_size", "make_jobs", "run_job"]
+
+_DEFAULT_FPS = 25.0
+"""Of footage that does not say, such as folders of images."""
+
+
+class Job(Frozen):
+    """Everything that shapes the numbers of one training."""
+
+    dataset: str
+    camera: str
+    """Name of the camera, or `all` for one model of every camera."""
+    method: str
+    variant: str = "default"
+    profile: str
+    seed: int
+    settings: dict[str, Any]
+    """Settings of the method, as in params.yaml."""
+    frames: str
+    """Size of the frames, `HxWxC`."""
+    holdout: float
+    """Share of normal training video held out."""
+    data_version: str
+    """Digest of the camera's derived frames and labels."""
+    code_version: str
+    """Digest of the source that computes the scores."""
+
+    @property
+    def label(self) -> str:
+        """Key in params.yaml: the method, or `<method>_<variant>`."""
+        return self.method if self.variant == "default" else f"{self.method}_{self.variant}"
+
+    @property
+    def title(self) -> str:
+        """Readable name: `decoupled/01/seed0`."""
+        return f"{self.label}/{self.camera}/seed{self.seed}"
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits; equal where all fields are."""
+        canonical = json.dumps(self.model_dump(), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def directory(self, runs: Path) -> Path:
+        """Where the job's files are, below `runs/`."""
+        return runs / self.dataset / self.label / self.camera / f"seed{self.seed}"
+
+
+def frame_size(params: Params, dataset: str, label: str) -> str:
+    """Size of the frames that a method (or variant) sees on a dataset, `HxWxC`.
+
+    Raises:
+        SettingsError: the method wants a size that is not derived for the dataset.
+    """
+    derived = params.dataset(dataset).frames
+    wanted = _entry(params, label, dataset).get("frames")
+    if wanted is None:
+        return str(derived[0])
+    if wanted not in [str(size) for size in derived]:
+        listed = ", ".join(str(size) for size in derived)
+        raise SettingsError(
+            f"{label} needs frames of {wanted}, but datasets.{dataset}.frames lists {listed}: add the size there."
+        )
+    return str(wanted)
+
+
+def make_jobs(
+    params: Params,
+    store_of: Callable[[str], FrameStore],
+    dataset: str,
+    methods: Sequence[str] | None = None,
+    cameras: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+) -> list[Job]:
+    """Jobs of a dataset: every (method, camera, seed), in that order.
+
+    Args:
+        params: the settings.
+        store_of: frame store of a frame size (`HxWxC`).
+        dataset: its name.
+        methods: keys of `methods:` in params.yaml; none: those of `benchmark.methods`.
+        cameras: none: all that have training video, or `all` where the dataset's settings say so.
+        seeds: none: the dataset's.
+
+    Raises:
+        SettingsError: a method or a setting is not known.
+        DataError: a camera is not in the dataset or has no training video.
+    """
+    settings = params.dataset(dataset)
+    jobs = []
+    for label in methods or params.benchmark.methods:
+        values = _entry(params, label, dataset)
+        method = params.methods[label].variant_of or label
+        validated(method_class(method).Settings, values, f"methods.{label}.{settings.profile}")
+        size = frame_size(params, dataset, label)
+        store = store_of(size)
+        trainable = [camera for camera in store.cameras if store.videos(camera, "train")]
+        for camera in cameras or (["all"] if settings.cameras == "all" else trainable):
+            if camera != "all" and camera not in trainable:
+                raise DataError(
+                    f"{dataset} has no training video of camera {camera!r}; its cameras are: {', '.join(trainable)}."
+                )
+            jobs += [
+                Job(
+                    dataset=dataset,
+                    camera=camera,
+                    method=method,
+                    variant=label.removeprefix(f"{method}_") if label != method else "default",
+                    profile=settings.profile,
+                    seed=seed,
+                    settings=values,
+                    frames=size,
+                    holdout=settings.holdout,
+                    data_version=store.digest(None if camera == "all" else camera),
+                    code_version=_code_version(method),
+                )
+                for seed in (settings.seeds if seeds is None else seeds)
+            ]
+    return jobs
+
+
+def run_job(
+    job: Job,
+    store: FrameStore,
+    directory: Path,
+    evaluation: EvaluationSettings,
+    threads: int | None = None,
+    device: str = "auto",
+    on_epoch: Callable[[EpochReport], None] | None = None,
+) -> dict[str, Any]:
+    """Train, score and measure; returns (and writes to `metrics.json`, last) what `finished_metrics` returns.
+
+    What is already there with the same fingerprint is kept; what has another fingerprint is removed first.
+
+    Args:
+        job: what to do.
+        store: frames of the job's size.
+        directory: the job's own.
+        evaluation: how scores become numbers; a change of it alone measures again and trains nothing.
+        threads: of torch, for this process; none: all cores.
+        device: Lightning's accelerator.
+        on_epoch: called after each epoch of training.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if _fingerprint_in(directory) != job.fingerprint:
+        shutil.rmtree(directory, ignore_errors=True)
+    if (metrics := finished_metrics(job, directory, evaluation)) is not None:
+        return metrics
+    write_json(directory / "job.json", {**job.model_dump(), "fingerprint": job.fingerprint})
+
+    camera = None if job.camera == "all" else job.camera
+    facts_file = directory / "training.json"
+    if not facts_file.exists():
+        facts = _train_and_score(job, store, camera, directory, device, on_epoch)
+        write_json(facts_file, facts)
+        shutil.rmtree(directory / "checkpoints", ignore_errors=True)
+    facts = json.loads(facts_file.read_text(encoding="utf-8"))
+    metrics = {**facts, **_measure(job, store, camera, directory, evaluation)}
+    write_json(directory / "metrics.json", metrics)
+    return metrics
+
+
+def finished_metrics(job: Job, directory: Path, evaluation: EvaluationSettings) -> dict[str, Any] | None:
+    """`metrics.json` of a job that is finished with this fingerprint and these evaluation settings, else none."""
+    if _fingerprint_in(directory) != job.fingerprint or not (directory / "metrics.json").exists():
+        return None
+    metrics: dict[str, Any] = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
+    return metrics if metrics["evaluation"] == evaluation.model_dump() else None
+
+
+def _train_and_score(
+    job: Job,
+    store: FrameStore,
+    camera: str | None,
+    directory: Path,
+    device: str,
+    on_epoch: Callable[[EpochReport], None] | None,
+) -> dict[str, Any]:
+    """Train the model, write it and its scores, and return what was measured on the way."""
+    torch.manual_seed(job.seed)
+    method = build_method(job.method, job.settings, store.size)
+    per_camera = [camera] if camera is not None else store.cameras
+    splits = [
+        split_holdout(store.videos(one, "train"), job.holdout, method.clip.frames)
+        for one in per_camera
+        if store.videos(one, "train")
+    ]
+    training_excerpts = [excerpt for trained, _ in splits for excerpt in trained]
+    holdout_excerpts = [excerpt for _, held in splits for excerpt in held]
+    outcome = train(
+        method, training_excerpts, holdout_excerpts, directory / "checkpoints", job.seed, device, on_epoch
+    )
+    save_method(method, job.settings, directory, {**job.model_dump(), "fingerprint": job.fingerprint})
+    test_excerpts = [Excerpt(video, 0, video.frames) for video in store.videos(camera, "test")]
+    tables = [score_excerpts(method, holdout_excerpts, "holdout"), score_excerpts(method, test_excerpts, "test")]
+    scores = pd.concat([table for table in tables if len(table)], ignore_index=True)
+    write_scores(scores, directory / "scores.parquet")
+    with atomic_path(directory / "history.csv") as temporary:
+        outcome.history.to_csv(temporary, index=False)
+    return {
+        "headline": method.headline,
+        "signals": list(method.signals),
+        "train_minutes": outcome.minutes,
+        "fps_train": outcome.frames_per_second,
+        "fps_score": frames_per_second(method, holdout_excerpts[0].array()),
+        "params_m": sum(parameter.numel() for parameter in method.parameters()) / 1e6,
+        "gflop_per_frame": gflop_per_frame(method),
+        "frames_trained": sum(excerpt.frames for excerpt in training_excerpts),
+        "holdout_videos": [excerpt.video.name for excerpt in holdout_excerpts],
+    }
+
+
+def _measure(
+    job: Job, store: FrameStore, camera: str | None, directory: Path, evaluation: EvaluationSettings
+) -> dict[str, Any]:
+    """Metrics of the job's scores, its label-free threshold, and what an operator would have seen at it."""
+    scores = read_scores(directory / "scores.parquet")
+    rows = store.manifest if camera is None else store.manifest[store.manifest["camera"] == camera]
+    label_sets = sorted(set(rows.loc[rows["labelled"], "label_set"])) or ["none"]
+    cls = method_class(job.method)
+    known = rows["fps"].dropna()
+    fps = float(known.iloc[0]) if len(known) and known.iloc[0] > 0 else _DEFAULT_FPS
+    threshold = label_free_threshold(scores, cls.headline, fps, evaluation.false_alarms_per_hour)
+    labelled = scores.loc[scores["split"] == "test", "label"].notna().any()
+    return {
+        "evaluation": evaluation.model_dump(),
+        "metrics": measure(scores, cls.signals, NORMALISATIONS, "+".join(label_sets), evaluation),
+        "threshold": asdict(threshold),
+        "operation": asdict(operation(scores, cls.headline, threshold, fps)) if labelled else None,
+    }
+
+
+def _entry(params: Params, label: str, dataset: str) -> dict[str, Any]:
+    """Hyper-parameters of a method or variant in the dataset's profile."""
+    if label not in params.methods:
+        known = ", ".join(params.methods)
+        raise SettingsError(f"there is no method {label!r} in params.yaml; the methods there are: {known}.")
+    profile = params.dataset(dataset).profile
+    values: dict[str, Any] | None = getattr(params.methods[label], profile)
+    if values is None:
+        raise SettingsError(f"methods.{label} has no profile {profile!r}, which datasets.{dataset}.profile asks for.")
+    return values
+
+
+def _fingerprint_in(directory: Path) -> str | None:
+    path = directory / "job.json"
+    return json.loads(path.read_text(encoding="utf-8"))["fingerprint"] if path.exists() else None
+
+
+def _code_version(method: str) -> str:
+    """Digest of the source files that scores come from: the method, the layers, and what trains and scores them."""
+    shared = [Path(module.__file__ or "") for module in (clips, contract, scoring, streaming, training)]
+    layers = sorted((Path(__file__).parent / "layers").glob("*.py"))
+    digest = hashlib.sha256()
+    for path in [Path(inspect.getfile(method_class(method))), *shared, *layers]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

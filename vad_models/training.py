@@ -1,0 +1,281 @@
+"""Training one method on one camera's normal video. Lightning runs the loop; a killed training resumes exactly.
+
+Everything random in an epoch is seeded by (seed, phase, epoch), and a checkpoint is written after each epoch, so that
+a training that was killed and resumed ends with the numbers of one that was not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import pandas as pd
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from vad_models.contract import Features, Method, Phase, as_frames
+from vad_models.data.clips import Excerpt, SequenceBatches, SequenceIndex
+
+__all__ = ["EpochReport", "Training", "train"]
+
+_BLOCK = 64
+"""Frames that are encoded at once outside the optimiser's steps."""
+_HOLDOUT_SEQUENCES = 32
+"""Held-out sequences that an epoch's held-out loss is the mean of."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What an epoch ended with: `done` of `total` epochs over all phases, and the means of what was logged."""
+
+    phase: str
+    epoch: int
+    done: int
+    total: int
+    losses: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Training:
+    """Outcome of a training.
+
+    Attributes:
+        history: one row an epoch: phase, epoch, and the mean of every logged scalar, `holdout_loss` among them.
+        minutes: wall-clock time spent in the epochs, over all resumptions.
+        frames_per_second: training frames through the loss per second of that time.
+    """
+
+    history: pd.DataFrame
+    minutes: float
+    frames_per_second: float
+
+
+def train(
+    method: Method,
+    training: Sequence[Excerpt],
+    holdout: Sequence[Excerpt],
+    checkpoints: Path,
+    seed: int,
+    device: str = "auto",
+    on_epoch: Callable[[EpochReport], None] | None = None,
+) -> Training:
+    """Train `method` in place through all its phases, from its last checkpoint where there is one.
+
+    Args:
+        method: freshly built.
+        training: normal video that is trained on.
+        holdout: normal video that is not; its loss is logged, and nothing is chosen by it.
+        checkpoints: folder for the last checkpoint of each phase; kept by the caller until the result is safe.
+        seed: of everything random.
+        device: Lightning's accelerator: `auto`, `cpu`, `gpu`, ...
+        on_epoch: called after each epoch.
+
+    Raises:
+        DataError: the video is too short for the method's sequences.
+    """
+    frames = [excerpt.array() for excerpt in training]
+    held = [excerpt.array() for excerpt in holdout]
+    method.fit_statistics(frames)
+    phases = method.phases()
+    total = sum(phase.epochs for phase in phases.values())
+    rows: list[dict[str, Any]] = []
+    seconds, seen = 0.0, 0
+
+    for index, (name, phase) in enumerate(phases.items()):
+        sources: Sequence[Any] = frames
+        held_sources: Sequence[Any] = held
+        if phase.frozen_features:
+            sources, held_sources = _encode_all(method, frames, name), _encode_all(method, held, name)
+        trainee = _Trainee(method, name, phase, sources, held_sources, _seed(seed, index))
+        done_before = len(rows)
+
+        def report(epoch: int, losses: dict[str, float], phase: str = name, before: int = done_before) -> None:
+            if on_epoch is not None:
+                on_epoch(EpochReport(phase, epoch, before + epoch + 1, total, losses))
+
+        trainee.on_epoch = report
+        _fit(trainee, checkpoints / f"{index}-{name}", device)
+        rows += [{"phase": name, "epoch": epoch, **losses} for epoch, losses in enumerate(trainee.history)]
+        seconds += trainee.seconds
+        seen += trainee.frames_seen
+
+    method.eval()
+    with torch.no_grad():
+        method.calibrate(_blocks(method, video) for video in frames)
+    return Training(pd.DataFrame(rows), seconds / 60, seen / max(seconds, 1e-9))
+
+
+class _Trainee(lightning.LightningModule):
+    """One phase of one method, as Lightning wants it."""
+
+    def __init__(
+        self, method: Method, name: str, phase: Phase, sources: Sequence[Any], held: Sequence[Any], seed: int
+    ) -> None:
+        super().__init__()
+        self.method = method
+        self.name = name
+        self.phase = phase
+        self.seed = seed
+        self.on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, losses: None
+        self.history: list[dict[str, float]] = []
+        self.seconds = 0.0
+        self.frames_seen = 0
+        self._sources = sources
+        self._index = SequenceIndex([len(_first(source)) for source in sources], phase.sequence)
+        self._held = self._held_out_batches(held)
+        self._sums: dict[str, Tensor] = {}
+        self._steps = 0
+        self._started = 0.0
+        torch.manual_seed(seed)
+        self._trained = method.begin(name)
+
+    def _held_out_batches(self, held: Sequence[Any]) -> list[Features]:
+        """A few batches of held-out sequences, the same for every epoch; none where the held-out video is too short."""
+        long_enough = [source for source in held if len(_first(source)) >= self.phase.sequence]
+        if not long_enough:
+            return []
+        index = SequenceIndex([len(_first(source)) for source in long_enough], self.phase.sequence)
+        picks = index.spread(_HOLDOUT_SEQUENCES)
+        batches = [picks[first : first + self.phase.batch] for first in range(0, len(picks), self.phase.batch)]
+        return list(SequenceBatches(long_enough, self.phase.sequence, batches))
+
+    def configure_optimizers(self) -> Any:
+        optimiser = torch.optim.AdamW(
+            self._trained, lr=self.phase.learning_rate, weight_decay=self.phase.weight_decay
+        )
+        steps = len(self._index.epoch(self.phase, 0)) * self.phase.epochs
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(self.phase, step, steps))
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def train_dataloader(self) -> DataLoader[Features]:
+        batches = self._index.epoch(self.phase, _seed(self.seed, self.current_epoch))
+        return DataLoader(SequenceBatches(self._sources, self.phase.sequence, batches), batch_size=None)
+
+    def on_train_epoch_start(self) -> None:
+        torch.manual_seed(_seed(self.seed, self.current_epoch))
+        self._sums, self._steps, self._started = {}, 0, time.perf_counter()
+
+    def training_step(self, batch: Features, batch_index: int) -> Tensor:
+        losses = self._losses(batch)
+        for key, value in losses.items():
+            self._sums[key] = self._sums.get(key, torch.zeros((), device=value.device)) + value.detach()
+        self._steps += 1
+        self.frames_seen += self.phase.batch * self.phase.sequence
+        return losses["loss"]
+
+    def on_train_epoch_end(self) -> None:
+        means = {key: float(value) / self._steps for key, value in self._sums.items()}
+        self.seconds += time.perf_counter() - self._started
+        if self._held:
+            means["holdout_loss"] = self._holdout_loss()
+        if (sentence := self.method.warning(means)) is not None:
+            log.warning("%s, phase %s, epoch %d: %s", self.method.name, self.name, self.current_epoch + 1, sentence)
+        self.history.append(means)
+        self.on_epoch(self.current_epoch, means)
+
+    @torch.no_grad()
+    def _holdout_loss(self) -> float:
+        training = {module: module.training for module in self.method.modules()}
+        self.method.eval()
+        losses = [
+            float(self._losses({key: value.to(self.device) for key, value in batch.items()})["loss"])
+            for batch in self._held
+        ]
+        for module, was_training in training.items():
+            module.training = was_training
+        return sum(losses) / len(losses)
+
+    def _losses(self, batch: Features) -> dict[str, Tensor]:
+        if self.phase.frozen_features:
+            return self.method.loss(batch, self.name)
+        stored = batch["frames"]
+        frames = stored.movedim(-1, -3).flatten(0, 1).to(torch.float32).div_(255)
+        features = self.method.encode(frames, self.name)
+        return self.method.loss(
+            {key: values.unflatten(0, stored.shape[:2]) for key, values in features.items()}, self.name
+        )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["progress"] = {
+            "history": self.history,
+            "seconds": self.seconds,
+            "frames_seen": self.frames_seen,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        progress = checkpoint["progress"]
+        self.history = list(progress["history"])
+        self.seconds = progress["seconds"]
+        self.frames_seen = progress["frames_seen"]
+
+
+def _fit(trainee: _Trainee, folder: Path, device: str) -> None:
+    """Run the phase to its end, from `folder/last.ckpt` where there is one (read without unpickling objects)."""
+    last = folder / "last.ckpt"
+    checkpoint = ModelCheckpoint(dirpath=folder, save_last=True, save_top_k=0, save_on_train_epoch_end=True)
+    with warnings.catch_warnings():
+        # Lightning advises about data loader workers and loggers; batches here are slices of memory, and MLflow logs.
+        warnings.simplefilter("ignore")
+        trainer = lightning.Trainer(
+            accelerator=device,
+            devices=1,
+            precision="32-true",
+            max_epochs=trainee.phase.epochs,
+            reload_dataloaders_every_n_epochs=1,
+            callbacks=[checkpoint],
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+        trainer.fit(trainee, ckpt_path=last if last.exists() else None, weights_only=True)
+    trainee.method.cpu()
+
+
+def _rate(phase: Phase, step: int, steps: int) -> float:
+    """Factor of the learning rate at `step` of `steps`."""
+    if phase.schedule == "cosine":
+        return 0.5 * (1 + float(np.cos(np.pi * min(step, steps) / steps)))
+    if phase.schedule == "step":
+        return float(0.1 ** (step * phase.epochs // steps // phase.decay_every))
+    return 1.0
+
+
+def _seed(*parts: int) -> int:
+    """A seed that differs wherever any part does."""
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "big")
+
+
+def _first(source: np.ndarray | Features) -> np.ndarray | Tensor:
+    return next(iter(source.values())) if isinstance(source, dict) else source
+
+
+def _blocks(method: Method, video: np.ndarray) -> Iterator[Features]:
+    """What the headline signal needs of a video, a block of frames at a time."""
+    for first in range(0, len(video), _BLOCK):
+        yield method.features(as_frames(video[first : first + _BLOCK]), [method.headline])
+
+
+@torch.no_grad()
+def _encode_all(method: Method, videos: Sequence[np.ndarray], phase: str) -> list[Features]:
+    """Features of all frames of each video, for a phase that leaves them as they are."""
+    method.eval()
+    encoded = []
+    for video in videos:
+        blocks = [
+            method.encode(as_frames(video[first : first + _BLOCK]), phase) for first in range(0, len(video), _BLOCK)
+        ]
+        encoded.append({key: torch.cat([block[key] for block in blocks]) for key in blocks[0]})
+    return encoded
