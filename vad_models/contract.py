@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -61,7 +61,7 @@ class Phase(Frozen):
     weight_decay: float = Field(default=0.0, ge=0)
     """L2 penalty of the weights, decoupled from the gradient (AdamW)."""
     schedule: Literal["constant", "cosine", "step"] = "constant"
-    """`cosine`: to zero over the phase. `step`: x0.1 every `decay_every` epochs."""
+    """`cosine`: up over the first tenth of the phase, down to zero over the rest. `step`: x0.1 every `decay_every`."""
     decay_every: int = Field(default=20, ge=1)
     """Epochs between the drops of the `step` schedule."""
     frozen_features: bool = False
@@ -110,9 +110,12 @@ class Method(nn.Module, ABC):
     def fit_statistics(self, videos: Iterable[np.ndarray]) -> None:
         """Take statistics of the training frames before the first phase; videos are uint8 (T, H, W, C)."""
 
-    def begin(self, phase: str) -> list[nn.Parameter]:
-        """Prepare for `phase`; returns the parameters that it trains."""
-        return list(self.parameters())
+    def begin(self, phase: str) -> list[dict[str, Any]]:
+        """Prepare for `phase`; returns the parameter groups that it trains, as torch.optim takes them.
+
+        A group without `lr` or `weight_decay` takes the phase's.
+        """
+        return [{"params": list(self.parameters())}]
 
     def encode(self, frames: Tensor, phase: str) -> Features:
         """Features of training frames, float32 (n, C, H, W) in [0, 1], that the loss of `phase` needs."""

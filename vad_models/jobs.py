@@ -54,6 +54,8 @@ class Job(Frozen):
     """Size of the frames, `HxWxC`."""
     holdout: float
     """Share of normal training video held out."""
+    mirror: bool = False
+    """Whether mirrored video is trained on as well."""
     data_version: str
     """Digest of the camera's derived frames and labels."""
     code_version: str
@@ -145,6 +147,7 @@ def make_jobs(
                     settings=values,
                     frames=size,
                     holdout=settings.holdout,
+                    mirror=settings.mirror,
                     data_version=store.digest(None if camera == "all" else camera),
                     code_version=_code_version(method),
                 )
@@ -223,7 +226,14 @@ def _train_and_score(
     training_excerpts = [excerpt for trained, _ in splits for excerpt in trained]
     holdout_excerpts = [excerpt for _, held in splits for excerpt in held]
     outcome = train(
-        method, training_excerpts, holdout_excerpts, directory / "checkpoints", job.seed, device, on_epoch
+        method,
+        training_excerpts,
+        holdout_excerpts,
+        directory / "checkpoints",
+        job.seed,
+        mirror=job.mirror,
+        device=device,
+        on_epoch=on_epoch,
     )
     save_method(method, job.settings, directory, {**job.model_dump(), "fingerprint": job.fingerprint})
     test_excerpts = [Excerpt(video, 0, video.frames) for video in store.videos(camera, "test")]

@@ -95,6 +95,8 @@ class DatasetSettings(Frozen):
     """Frame sizes that are derived; a method takes the first unless its own settings name another."""
     holdout: float = Field(default=0.1, gt=0, lt=0.5)
     """Share of each camera's normal training video that is kept out of training, for calibration."""
+    mirror: bool = False
+    """Train on mirrored video as well: only where no direction of motion is unusual."""
     cameras: Literal["each", "all"] = "each"
     """One model a camera, or one model for all of them."""
 

@@ -1,6 +1,6 @@
 """Training one method on one camera's normal video. Lightning runs the loop; a killed training resumes exactly.
 
-Everything random in an epoch is seeded by (seed, phase, epoch), and a checkpoint is written after each epoch, so that
+Everything random is seeded by (seed, phase, epoch, step), and a checkpoint is written after each epoch, so that
 a training that was killed and resumed ends with the numbers of one that was not.
 """
 
@@ -34,6 +34,7 @@ _HOLDOUT_SEQUENCES = 32
 """Held-out sequences that an epoch's held-out loss is the mean of."""
 
 log = logging.getLogger(__name__)
+logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # devices and tips, at every phase of every job
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ def train(
     holdout: Sequence[Excerpt],
     checkpoints: Path,
     seed: int,
+    *,
+    mirror: bool = False,
     device: str = "auto",
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> Training:
@@ -79,6 +82,7 @@ def train(
         holdout: normal video that is not; its loss is logged, and nothing is chosen by it.
         checkpoints: folder for the last checkpoint of each phase; kept by the caller until the result is safe.
         seed: of everything random.
+        mirror: mirror every other batch, by chance; not in phases that train on frozen features.
         device: Lightning's accelerator: `auto`, `cpu`, `gpu`, ...
         on_epoch: called after each epoch.
 
@@ -98,7 +102,7 @@ def train(
         held_sources: Sequence[Any] = held
         if phase.frozen_features:
             sources, held_sources = _encode_all(method, frames, name), _encode_all(method, held, name)
-        trainee = _Trainee(method, name, phase, sources, held_sources, _seed(seed, index))
+        trainee = _Trainee(method, name, phase, sources, held_sources, _seed(seed, index), mirror)
         done_before = len(rows)
 
         def report(epoch: int, losses: dict[str, float], phase: str = name, before: int = done_before) -> None:
@@ -121,19 +125,27 @@ class _Trainee(lightning.LightningModule):
     """One phase of one method, as Lightning wants it."""
 
     def __init__(
-        self, method: Method, name: str, phase: Phase, sources: Sequence[Any], held: Sequence[Any], seed: int
+        self,
+        method: Method,
+        name: str,
+        phase: Phase,
+        sources: Sequence[Any],
+        held: Sequence[Any],
+        seed: int,
+        mirror: bool,
     ) -> None:
         super().__init__()
         self.method = method
         self.name = name
         self.phase = phase
         self.seed = seed
+        self.mirror = mirror and not phase.frozen_features
         self.on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, losses: None
         self.history: list[dict[str, float]] = []
         self.seconds = 0.0
         self.frames_seen = 0
-        self._sources = sources
         self._index = SequenceIndex([len(_first(source)) for source in sources], phase.sequence)
+        self._batches = SequenceBatches(sources, phase.sequence, self._index.epoch(phase, seed))
         self._held = self._held_out_batches(held)
         self._sums: dict[str, Tensor] = {}
         self._steps = 0
@@ -155,19 +167,24 @@ class _Trainee(lightning.LightningModule):
         optimiser = torch.optim.AdamW(
             self._trained, lr=self.phase.learning_rate, weight_decay=self.phase.weight_decay
         )
-        steps = len(self._index.epoch(self.phase, 0)) * self.phase.epochs
+        steps = len(self._batches) * self.phase.epochs
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(self.phase, step, steps))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def train_dataloader(self) -> DataLoader[Features]:
-        batches = self._index.epoch(self.phase, _seed(self.seed, self.current_epoch))
-        return DataLoader(SequenceBatches(self._sources, self.phase.sequence, batches), batch_size=None)
+        return DataLoader(self._batches, batch_size=None)
 
     def on_train_epoch_start(self) -> None:
-        torch.manual_seed(_seed(self.seed, self.current_epoch))
+        self._batches.batches = self._index.epoch(self.phase, _seed(self.seed, self.current_epoch))
         self._sums, self._steps, self._started = {}, 0, time.perf_counter()
 
+    def on_train_batch_start(self, batch: Features, batch_index: int) -> None:
+        # Here and not at the start of the epoch: what else draws numbers in between differs after a resumption.
+        torch.manual_seed(_seed(self.seed, self.current_epoch, batch_index))
+
     def training_step(self, batch: Features, batch_index: int) -> Tensor:
+        if self.mirror and torch.rand(()) < 0.5:
+            batch = {"frames": batch["frames"].flip(-2)}
         losses = self._losses(batch)
         for key, value in losses.items():
             self._sums[key] = self._sums.get(key, torch.zeros((), device=value.device)) + value.detach()
@@ -224,7 +241,7 @@ class _Trainee(lightning.LightningModule):
 def _fit(trainee: _Trainee, folder: Path, device: str) -> None:
     """Run the phase to its end, from `folder/last.ckpt` where there is one (read without unpickling objects)."""
     last = folder / "last.ckpt"
-    checkpoint = ModelCheckpoint(dirpath=folder, save_last=True, save_top_k=0, save_on_train_epoch_end=True)
+    checkpoint = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     with warnings.catch_warnings():
         # Lightning advises about data loader workers and loggers; batches here are slices of memory, and MLflow logs.
         warnings.simplefilter("ignore")
@@ -233,7 +250,6 @@ def _fit(trainee: _Trainee, folder: Path, device: str) -> None:
             devices=1,
             precision="32-true",
             max_epochs=trainee.phase.epochs,
-            reload_dataloaders_every_n_epochs=1,
             callbacks=[checkpoint],
             logger=False,
             enable_progress_bar=False,
@@ -247,7 +263,9 @@ def _fit(trainee: _Trainee, folder: Path, device: str) -> None:
 def _rate(phase: Phase, step: int, steps: int) -> float:
     """Factor of the learning rate at `step` of `steps`."""
     if phase.schedule == "cosine":
-        return 0.5 * (1 + float(np.cos(np.pi * min(step, steps) / steps)))
+        rise = steps / 10
+        position = step / rise if step < rise else 1 + (step - rise) / (steps - rise)
+        return 0.5 * (1 - float(np.cos(np.pi * min(position, 2.0))))
     if phase.schedule == "step":
         return float(0.1 ** (step * phase.epochs // steps // phase.decay_every))
     return 1.0

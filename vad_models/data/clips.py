@@ -111,15 +111,16 @@ class SequenceBatches(Dataset[Features]):
     ) -> None:
         self._sources = sources
         self._length = length
-        self._batches = batches
+        self.batches = batches
+        """Of the current epoch: (source, first frame) of each sequence of each batch."""
 
     def __len__(self) -> int:
-        return len(self._batches)
+        return len(self.batches)
 
     def __getitem__(self, step: int) -> Features:
         if step >= len(self):
             raise IndexError(step)
-        cuts = [self._cut(self._sources[video], first) for video, first in self._batches[step]]
+        cuts = [self._cut(self._sources[video], first) for video, first in self.batches[step]]
         return {key: torch.stack([cut[key] for cut in cuts]) for key in cuts[0]}
 
     def __iter__(self) -> Iterator[Features]:

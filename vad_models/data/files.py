@@ -1,4 +1,4 @@
-"""Files that are whole or absent: write to a temporary name, then rename; a full disk is said in one sentence."""
+"""Files that are whole or absent: write to a temporary name, then rename; a full disk is one sentence."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _MEGABYTE = 1_000_000
 
 @contextmanager
 def atomic_path(path: Path, size: int | None = None) -> Iterator[Path]:
-    """A temporary sibling of `path` to write to; it becomes `path` when the block ends, and is removed when it fails.
+    """A temporary sibling of `path` to write to; it becomes `path` when the block ends, or is removed.
 
-    The temporary name keeps the suffix of `path` (writers that look at it behave), starts with a dot and holds
+    The temporary name keeps the suffix of `path` (some writers look at it), starts with a dot and holds
     `.partial`. Missing parent folders are made.
 
     Args:
@@ -42,14 +42,14 @@ def atomic_path(path: Path, size: int | None = None) -> Iterator[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             _flush_to_disk(temporary)
-            os.replace(temporary, path)
+            temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def explain_write_errors(path: Path, size: int | None = None) -> Iterator[None]:
-    """Turn the system's errors about a full or forbidden disk, met in this block, into a DataError about `path`."""
+    """Turn errors about a full or forbidden disk, met in this block, into a DataError about `path`."""
     try:
         yield
     except Exception as error:
@@ -58,12 +58,12 @@ def explain_write_errors(path: Path, size: int | None = None) -> Iterator[None]:
         if number in _FULL or "No space left on device" in str(error):
             raise DataError(_full(path, size)) from error
         if number in _FORBIDDEN and str(getattr(error, "filename", "")).startswith(str(path.parent)):
-            raise DataError(f"{path} may not be written ({os.strerror(number)}): mend its folder's permissions.") from error
+            raise DataError(f"{path} may not be written: change the permissions of its folder.") from error
         raise
 
 
 def require_space(path: Path, size: int) -> None:
-    """Raise the DataError about a full disk before work begins, when the `size` bytes of `path` cannot fit."""
+    """Raise the DataError about a full disk before work begins, when `size` bytes have no room."""
     if size > shutil.disk_usage(_existing_folder(path)).free:
         raise DataError(_full(path, size))
 
@@ -72,7 +72,9 @@ def _full(path: Path, size: int | None) -> str:
     free = shutil.disk_usage(_existing_folder(path)).free
     room = f"{free / _MEGABYTE:.0f} MB are free"
     if size is None:
-        return f"the disk or its quota is full: {path} could not be written ({room}); free some space and run again."
+        return (
+            f"the disk or its quota is full: {path} could not be written ({room}); free some and run again."
+        )
     lacking = max(1, math.ceil((size - free) / _MEGABYTE))
     needs = f"{path} takes {size / _MEGABYTE:.0f} MB and {room}"
     return f"the disk or its quota is full: {needs}; free {lacking} MB or more and run again."
@@ -83,7 +85,7 @@ def _existing_folder(path: Path) -> Path:
 
 
 def _flush_to_disk(path: Path) -> None:
-    """A rename may reach the disk before the bytes do; after a power cut the file would look whole and be empty."""
+    """A rename may reach the disk before the bytes: a power cut would leave an empty, whole-looking file."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -7,10 +7,10 @@ from torch import nn
 __all__ = ["conv_block", "upsample_block"]
 
 
-def conv_block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    """3x3 convolution, batch normalisation, LeakyReLU; `stride` 2 halves height and width."""
+def conv_block(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
+    """Convolution, batch normalisation, LeakyReLU; `stride` 2 halves height and width. `kernel` is odd."""
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
+        nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
         nn.LeakyReLU(0.1, inplace=True),
     )

@@ -3,40 +3,56 @@
 Each frame is encoded once. A small motion model looks at the codes of `inputs` consecutive frames and predicts the code
 `ahead` frames later; where the prediction fails, appearance or motion is unusual. The decoder only shapes the code in
 training, with shortcuts from the frame before, and serves the two pixel signals.
+
+Three additions make it learn in minutes; the variant `decoupled_plain` in params.yaml is without them, as published:
+
+- the code is normalised per channel and the predicted code carries no gradient, so that the latent loss shapes the
+  encoder but cannot shrink the code;
+- the motion model also predicts the variance of its own error (Kendall and Gal 2017): a walker's legs are expected to
+  surprise, an empty lane is not. `latent` is the error divided by it; `latent_mse` is the paper's plain one (eq. 2);
+- the error map of `latent` is averaged over 5x5 cells and their root mean square is taken, so that one compact object
+  outweighs scattered noise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar
+from itertools import pairwise
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from pydantic import Field
+import torch.nn.functional as F
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from vad_models.contract import ClipSpec, Features, Method, MethodSettings, Phase
 from vad_models.layers.blocks import conv_block
+from vad_models.layers.temporal import HalvingConv3d
 from vad_models.layers.windows import windows
-from vad_models.settings import FrameSize, Frozen
+from vad_models.settings import FrameSize
 
 __all__ = ["Decoupled", "DecoupledSettings"]
 
-
-class Weights(Frozen):
-    """Weights of the losses in a phase."""
-
-    reconstruction: float = Field(ge=0)
-    """lambda_r of eq. 1."""
-    latent: float = Field(ge=0)
-    """lambda_p of eq. 1."""
+_PATCH = 5
+"""Cells of the code, in each direction, that the error map is averaged over."""
 
 
-class WeightedPhase(Phase):
+class DecoupledPhase(Phase):
     """A phase with its own balance of the losses."""
 
-    weights: Weights
-    """Of reconstruction and latent prediction."""
+    reconstruction: float = Field(ge=0)
+    """Weight of the squared pixel error (lambda_r of eq. 1)."""
+    latent: float = Field(ge=0)
+    """Weight of the squared code error (lambda_p of eq. 1)."""
+    variance: float = Field(default=0.0, ge=0)
+    """Weight of the likelihood that teaches the motion model the variance of its error, the error held fixed."""
+    reconstruct_every: int = Field(default=1, ge=1)
+    """Every how many frames of a sequence one is reconstructed."""
+    motion_rate: float = Field(default=1.0, gt=0)
+    """Learning rate of the motion model, as a multiple of the phase's."""
+    motion_decay: float | None = Field(default=None, ge=0)
+    """Weight decay of the motion model; none: the phase's."""
 
 
 class DecoupledSettings(MethodSettings):
@@ -47,21 +63,31 @@ class DecoupledSettings(MethodSettings):
     ahead: int = Field(default=6, ge=1)
     """Frames from the last input to the predicted one."""
     channels: tuple[int, ...] = Field(default=(64, 128, 256, 512), min_length=2)
-    """Channels of the encoder's blocks; each halves height and width."""
+    """Channels of the encoder's blocks."""
+    strides: tuple[int, ...] = (2, 2, 2, 2)
+    """Strides of the encoder's blocks, 1 or 2 each; the first is 2."""
     code: int = Field(default=512, ge=1)
     """Channels of the code."""
     motion: int = Field(default=512, ge=1)
     """Channels inside the motion model."""
+    scale: float = Field(default=1.0, gt=0)
+    """Frames in [0, 1], minus the background, are divided by this."""
     normalise: bool = False
-    """Normalise the code (batch statistics, no scale or shift) and stop the gradient at the predicted code.
-
-    The paper's form (false) lets the latent loss shrink the code until its error is noise."""
+    """Normalise the code per channel, and stop the gradient at the predicted code."""
     noise: float = Field(default=0.0, ge=0)
     """Standard deviation of the noise on the motion model's inputs in training, in units of the code."""
-    appearance: WeightedPhase
+    appearance: DecoupledPhase
     """First phase: the autoencoder, mostly."""
-    prediction: WeightedPhase
+    prediction: DecoupledPhase
     """Second phase: the motion model, mostly."""
+
+    @model_validator(mode="after")
+    def _one_stride_a_block(self) -> DecoupledSettings:
+        if len(self.strides) != len(self.channels) or set(self.strides) - {1, 2} or self.strides[0] != 2:
+            raise ValueError(
+                f"strides {self.strides} must hold 1 or 2 for each of the {len(self.channels)} blocks, and begin with 2"
+            )
+        return self
 
 
 class Decoupled(Method):
@@ -70,7 +96,7 @@ class Decoupled(Method):
     name: ClassVar[str] = "decoupled"
     title: ClassVar[str] = "decoupled appearance and motion learning (Li et al. 2021)"
     Settings: ClassVar[type[MethodSettings]] = DecoupledSettings
-    signals: ClassVar[tuple[str, ...]] = ("latent", "prediction", "reconstruction")
+    signals: ClassVar[tuple[str, ...]] = ("latent", "latent_mse", "prediction", "reconstruction")
     headline: ClassVar[str] = "latent"
 
     background: Tensor
@@ -80,8 +106,8 @@ class Decoupled(Method):
         self.settings = settings
         window = settings.inputs + settings.ahead
         self.clip = ClipSpec(window, window - 1, size)
-        self.encoder = Encoder(size.channels, settings.channels, settings.code, settings.normalise)
-        self.decoder = Decoder(size.channels, settings.channels, settings.code)
+        self.encoder = Encoder(size.channels, settings)
+        self.decoder = Decoder(size.channels, settings)
         self.motion = MotionModel(settings.code, settings.motion)
         self.register_buffer("background", torch.zeros(size.channels, size.height, size.width))
 
@@ -96,137 +122,167 @@ class Decoupled(Method):
             count += len(video)
         self.background.copy_(torch.from_numpy(total / count / 255).movedim(-1, 0))
 
+    def begin(self, phase: str) -> list[dict[str, Any]]:
+        settings: DecoupledPhase = getattr(self.settings, phase)
+        decay = settings.weight_decay if settings.motion_decay is None else settings.motion_decay
+        return [
+            {"params": [*self.encoder.parameters(), *self.decoder.parameters()]},
+            {
+                "params": list(self.motion.parameters()),
+                "lr": settings.motion_rate * settings.learning_rate,
+                "weight_decay": decay,
+            },
+        ]
+
     def features(self, frames: Tensor, signals: Sequence[str] | None = None) -> Features:
-        foreground = frames - self.background
+        foreground = (frames - self.background) / self.settings.scale
         code, shortcuts = self.encoder(foreground)
-        if signals is not None and set(signals) <= {"latent"}:
+        if signals is not None and set(signals) <= {"latent", "latent_mse"}:
             return {"code": code}
-        return {"code": code, "foreground": foreground} | {
-            f"shortcut{level}": shortcut for level, shortcut in enumerate(shortcuts)
-        }
+        named = {f"shortcut{level}": shortcut for level, shortcut in enumerate(shortcuts)}
+        return {"code": code, "foreground": foreground, **named}
 
     def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
-        weights = getattr(self.settings, phase).weights
-        losses: dict[str, Tensor] = {"latent_deviation": features["code"].detach().std()}
-        losses["latent"] = self._latent_error(features, self.settings.noise).mean()
-        losses["loss"] = weights.latent * losses["latent"]
-        if weights.reconstruction:
-            rebuilt = self._decode(features["code"][:, 1:], features, before=features["code"].shape[1] - 1)
-            losses["reconstruction"] = (rebuilt - features["foreground"][:, 1:]).square().mean()
-            losses["loss"] = losses["loss"] + weights.reconstruction * losses["reconstruction"]
+        settings: DecoupledPhase = getattr(self.settings, phase)
+        codes = features["code"]
+        error, log_variance = self._code_error(codes, self.settings.noise)
+        losses = {
+            "latent": error.mean(),
+            "variance": 0.5 * (error.detach() * torch.exp(-log_variance) + log_variance).mean(),
+            "latent_deviation": codes.detach().std(),
+        }
+        frames = torch.arange(1, codes.shape[1], settings.reconstruct_every)
+        shortcuts = [shortcut[:, frames - 1] for shortcut in self._shortcuts(features)]
+        rebuilt = self.decoder(codes[:, frames], shortcuts)
+        losses["reconstruction"] = (rebuilt - features["foreground"][:, frames]).square().mean()
+        losses["loss"] = (
+            settings.latent * losses["latent"]
+            + settings.variance * losses["variance"]
+            + settings.reconstruction * losses["reconstruction"]
+        )
         return losses
 
     def score(self, features: Features, signals: Sequence[str] | None = None) -> dict[str, Tensor]:
         wanted = signals or self.signals
+        codes = features["code"]
+        predicted, log_variance = self._predict(codes)
+        error = (predicted - codes[self.clip.target :]).square()
         scores: dict[str, Tensor] = {}
         if "latent" in wanted:
-            scores["latent"] = self._latent_error(features).mean((-3, -2, -1))
+            cells = F.avg_pool2d((error * torch.exp(-log_variance)).mean(1, keepdim=True), _PATCH, 1, _PATCH // 2)
+            scores["latent"] = cells.square().mean((1, 2, 3)).sqrt()
+        if "latent_mse" in wanted:
+            scores["latent_mse"] = error.mean((1, 2, 3))
         if "prediction" in wanted:
-            scores["prediction"] = self._pixel_error(features, self._predict(features["code"])).mean((-3, -2, -1))
+            scores["prediction"] = self._pixel_error(features, predicted)
         if "reconstruction" in wanted:
-            actual = features["code"][self.clip.target :]
-            scores["reconstruction"] = self._pixel_error(features, actual).mean((-3, -2, -1))
+            scores["reconstruction"] = self._pixel_error(features, codes[self.clip.target :])
         return scores
 
     def error_map(self, features: Features) -> Tensor:
-        return self._latent_error(features).mean(-3)
+        error, log_variance = self._code_error(features["code"])
+        return (error * torch.exp(-log_variance)).mean(1)
 
     def warning(self, means: Mapping[str, float]) -> str | None:
         if means["latent_deviation"] < 0.01:
             return (
-                f"the code has shrunk to a standard deviation of {means['latent_deviation']:.2g}: its error is becoming "
-                "noise; set normalise: true."
+                f"the code has shrunk to a standard deviation of {means['latent_deviation']:.2g}, and its error is "
+                "becoming noise: set normalise: true."
             )
         return None
 
-    def _predict(self, codes: Tensor, noise: float = 0.0) -> Tensor:
-        """Codes (..., n, D, h, w) -> predicted codes (..., n - window + 1, D, h, w) of the windows' targets."""
+    def _predict(self, codes: Tensor, noise: float = 0.0) -> tuple[Tensor, Tensor]:
+        """Codes (..., n, D, h, w) -> predicted codes and log-variances (..., n - window + 1, D, h, w) of the targets."""
         count = codes.shape[-4] - self.clip.frames + 1
         past = windows(codes[..., : count + self.settings.inputs - 1, :, :, :], self.settings.inputs)
         if noise:
             past = past + noise * torch.randn_like(past)
-        flat = past.reshape(-1, *past.shape[-4:])
-        return self.motion(flat).reshape(*past.shape[:-4], *past.shape[-3:])
+        mean, log_variance = self.motion(past.flatten(0, -5))
+        lead = past.shape[:-4]
+        return mean.unflatten(0, lead), log_variance.unflatten(0, lead)
 
-    def _latent_error(self, features: Features, noise: float = 0.0) -> Tensor:
-        """Squared error of the predicted codes (eq. 2, before the mean)."""
-        actual = features["code"][..., self.clip.target :, :, :, :]
-        if self.settings.normalise:
-            actual = actual.detach()
-        return (self._predict(features["code"], noise) - actual).square()
+    def _code_error(self, codes: Tensor, noise: float = 0.0) -> tuple[Tensor, Tensor]:
+        """Squared error of the predicted codes, and the log-variance that the motion model expects of it."""
+        actual = codes[..., self.clip.target :, :, :, :]
+        predicted, log_variance = self._predict(codes, noise)
+        return (predicted - (actual.detach() if self.settings.normalise else actual)).square(), log_variance
 
-    def _decode(self, codes: Tensor, features: Features, before: int) -> Tensor:
-        """Frames of `codes`, with the shortcuts of the `before` frames that precede the last one."""
-        shortcuts = [features[f"shortcut{level}"] for level in range(len(self.settings.channels))]
-        return self.decoder(codes, [shortcut[..., -before - 1 : -1, :, :, :] for shortcut in shortcuts])
+    def _shortcuts(self, features: Features) -> list[Tensor]:
+        return [features[f"shortcut{level}"] for level in range(len(self.settings.channels) - 1)]
 
     def _pixel_error(self, features: Features, codes: Tensor) -> Tensor:
-        """Squared error of frames decoded from the targets' `codes`."""
-        count = len(codes)
-        return (self._decode(codes, features, before=count) - features["foreground"][-count:]).square()
+        """Mean squared error, in intensities in [0, 1], of the frames decoded from the targets' `codes`."""
+        targets = slice(self.clip.target, None)
+        before = slice(self.clip.target - 1, -1)
+        rebuilt = self.decoder(codes, [shortcut[before] for shortcut in self._shortcuts(features)])
+        return (self.settings.scale * (rebuilt - features["foreground"][targets])).square().mean((1, 2, 3))
 
 
 class Encoder(nn.Module):
-    """Blocks of stride 2, then a plain convolution to the code."""
+    """Blocks, then a plain convolution to the code."""
 
-    def __init__(self, inputs: int, channels: Sequence[int], code: int, normalise: bool) -> None:
+    def __init__(self, inputs: int, settings: DecoupledSettings) -> None:
         super().__init__()
-        widths = [inputs, *channels]
-        self.blocks = nn.ModuleList([conv_block(i, o, stride=2) for i, o in zip(widths, channels, strict=False)])
-        self.head = nn.Conv2d(channels[-1], code, 3, padding=1)
-        self.norm = nn.BatchNorm2d(code, affine=False) if normalise else nn.Identity()
+        widths = (inputs, *settings.channels)
+        self.blocks = nn.ModuleList(
+            [
+                conv_block(i, o, stride, kernel=3 if level else 5)
+                for level, ((i, o), stride) in enumerate(zip(pairwise(widths), settings.strides, strict=True))
+            ]
+        )
+        self.head = nn.Conv2d(widths[-1], settings.code, 3, padding=1)
+        self.norm = nn.BatchNorm2d(settings.code, affine=False) if settings.normalise else nn.Identity()
 
     def forward(self, frames: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """(n, C, H, W) -> code (n, D, h, w) and the blocks' outputs, finest first."""
+        """(n, C, H, W) -> code (n, D, h, w), and the outputs of all blocks but the deepest, finest first."""
         shortcuts, hidden = [], frames
         for block in self.blocks:
             hidden = block(hidden)
             shortcuts.append(hidden)
-        return self.norm(self.head(hidden)), shortcuts
+        return self.norm(self.head(hidden)), shortcuts[:-1]
 
 
 class Decoder(nn.Module):
-    """Mirror of the encoder; every level sees the shortcut of the previous frame."""
+    """Frame q from its code, with shortcuts of frame q - 1: what they cannot tell, the code must."""
 
-    def __init__(self, outputs: int, channels: Sequence[int], code: int) -> None:
+    def __init__(self, outputs: int, settings: DecoupledSettings) -> None:
         super().__init__()
-        widths = [code, *channels[::-1]]
-        self.blocks = nn.ModuleList(
-            [conv_block(above + skip, skip) for above, skip in zip(widths, channels[::-1], strict=False)]
-        )
-        self.up = nn.Upsample(scale_factor=2)
-        self.head = nn.Conv2d(channels[0], outputs, 3, padding=1)
+        widths = settings.channels[::-1]
+        self.deepest = conv_block(settings.code, widths[0])
+        self.blocks = nn.ModuleList([conv_block(below + skip, skip) for below, skip in pairwise(widths)])
+        self.factors = settings.strides[:0:-1]
+        self.head = nn.Sequential(nn.Conv2d(widths[-1], 4 * outputs, 3, padding=1), nn.PixelShuffle(2))
 
     def forward(self, codes: Tensor, shortcuts: Sequence[Tensor]) -> Tensor:
         """Codes (..., D, h, w) and shortcuts (..., C_i, H_i, W_i), finest first -> frames (..., C, H, W)."""
-        lead = codes.shape[:-3]
-        hidden = codes.flatten(0, -4)
-        for block, shortcut in zip(self.blocks, reversed(shortcuts), strict=True):
-            hidden = self.up(block(torch.cat([hidden, shortcut.flatten(0, -4)], dim=1)))
+        hidden = self.deepest(codes.flatten(0, -4))
+        for block, factor, shortcut in zip(self.blocks, self.factors, reversed(shortcuts), strict=True):
+            if factor > 1:
+                hidden = F.interpolate(hidden, scale_factor=float(factor))
+            hidden = block(torch.cat([hidden, shortcut.flatten(0, -4)], dim=1))
         frames: Tensor = self.head(hidden)
-        return frames.unflatten(0, lead)
+        return frames.unflatten(0, codes.shape[:-3])
 
 
 class MotionModel(nn.Module):
-    """Three 3x3x3 convolutions, stride 2 in time and 1 in space (section 3.2), then a plain one to the code."""
+    """Three 3x3x3 convolutions, stride 2 in time and 1 in space (section 3.2), then a mean and a log-variance."""
 
     def __init__(self, code: int, hidden: int) -> None:
         super().__init__()
         widths = (code, hidden, hidden, hidden)
         self.blocks = nn.Sequential(
             *[
-                nn.Sequential(
-                    nn.Conv3d(i, o, 3, stride=(2, 1, 1), padding=1, bias=False),
-                    nn.BatchNorm3d(o),
-                    nn.LeakyReLU(0.1, inplace=True),
-                )
-                for i, o in zip(widths, widths[1:], strict=False)
+                nn.Sequential(HalvingConv3d(i, o), nn.BatchNorm3d(o), nn.LeakyReLU(0.1, inplace=True))
+                for i, o in pairwise(widths)
             ]
         )
-        self.head = nn.Conv2d(hidden, code, 1)
+        self.mean = nn.Conv2d(hidden, code, 1)
+        self.log_variance = nn.Conv2d(hidden, code, 1)
+        # Where the variance is not taught it stays 1, and the standardised error is the plain one.
+        nn.init.zeros_(self.log_variance.weight)
+        nn.init.zeros_(self.log_variance.bias)
 
-    def forward(self, past: Tensor) -> Tensor:
-        """Past codes (n, k, D, h, w) -> predicted code (n, D, h, w)."""
-        moved = self.blocks(past.transpose(1, 2))
-        code: Tensor = self.head(moved[:, :, -1])
-        return code
+    def forward(self, past: Tensor) -> tuple[Tensor, Tensor]:
+        """Past codes (n, k, D, h, w) -> mean and log-variance (n, D, h, w) of the code `ahead` frames later."""
+        moved = self.blocks(past.transpose(1, 2))[:, :, -1]
+        return self.mean(moved), self.log_variance(moved).clamp(-7, 4)

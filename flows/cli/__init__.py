@@ -1,0 +1,79 @@
+"""The command line `vad`: every step of the workbench, and what to do when one fails.
+
+Modules here import what a command needs inside the command: `vad --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from flows.cli import data, doctor, pipeline, score, server
+from flows.cli.common import session
+from vad_models.errors import VadError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="vad",
+    help="""Turn fixed-camera video into registered, per-camera anomaly detectors, and see how good they are.
+
+    A first run, on the embedded campus:
+
+      vad data synth campus --cameras 3 --seed 7
+
+      vad benchmark --dataset campus
+
+    The same on footage of your own:
+
+      vad data import ~/footage/ped2 --name ucsd_ped2
+
+      vad benchmark --dataset ucsd_ped2
+    """,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(data.app, name="data")
+pipeline.register(app)
+app.command("score")(score.score)
+app.add_typer(server.app, name="server")
+app.command("with-server", context_settings={"ignore_unknown_options": True})(server.with_server)
+app.command("doctor")(doctor.doctor)
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks, and what Prefect logs.")] = False,
+    params: Annotated[Path, typer.Option(help="Settings; the folder they are in is the project.")] = Path("params.yaml"),
+) -> None:
+    session.debug, session.root = debug, params.parent
+    # Prefect prints a traceback for every failed task; here one sentence follows instead.
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if debug else "CRITICAL")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run `vad`; exit code 0, 1 after an error that is said in one sentence, 2 for wrong usage, 130 after Ctrl-C."""
+    session.debug = False
+    try:
+        app(arguments)
+    except VadError as error:
+        if session.debug:
+            raise
+        _stop(str(error))
+    except Exception as error:
+        if session.debug:
+            raise
+        said = " ".join(str(error).split())[:200] or "without a word"
+        _stop(f"{type(error).__name__} that nobody expected ({said}): the same command with `vad --debug` shows where.")
+    sys.exit(0)
+
+
+def _stop(sentence: str) -> NoReturn:
+    typer.echo(f"vad: {sentence}", err=True)
+    sys.exit(1)

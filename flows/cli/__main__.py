@@ -1,0 +1,5 @@
+"""`python -m flows.cli` is `vad`."""
+
+from flows.cli import main
+
+main()

@@ -1,0 +1,66 @@
+"""What the commands share: the session's options, the console, the options that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from flows.steps import Project
+
+__all__ = ["CamerasOption", "DatasetArgument", "DatasetOption", "MethodsOption", "SeedsOption", "console", "orchestrated", "project", "session"]
+
+console = Console(highlight=False, soft_wrap=True)
+
+DatasetArgument = Annotated[str, typer.Argument(help="Name of a folder in data/.", show_default=False)]
+DatasetOption = Annotated[str, typer.Option("--dataset", "-d", help="Name of a folder in data/.", show_default=False)]
+MethodsOption = Annotated[
+    list[str] | None,
+    typer.Option("--method", "-m", help="A method of params.yaml; may be repeated. Default: benchmark.methods."),
+]
+CamerasOption = Annotated[
+    list[str] | None, typer.Option("--camera", "-c", help="A camera; may be repeated. Default: all.")
+]
+SeedsOption = Annotated[
+    list[int] | None, typer.Option("--seed", "-s", help="A seed; may be repeated. Default: the dataset's.")
+]
+
+
+@dataclass
+class _Session:
+    """Options given before the command."""
+
+    debug: bool = False
+    root: Path = Path()
+
+
+session = _Session()
+
+
+def project() -> Project:
+    """The project of this session; importing it takes a moment, so commands ask when they need it."""
+    from flows.steps import Project
+
+    return Project.at(session.root)
+
+
+@contextmanager
+def orchestrated() -> Iterator[None]:
+    """A block with a Prefect server; import flows inside it."""
+    from flows.paths import Paths
+    from flows.server import prefect_server
+
+    status = Console(stderr=True).status("starting a Prefect server on loopback")
+    status.start()
+    try:
+        with prefect_server(Paths(session.root)):
+            status.stop()
+            yield
+    finally:
+        status.stop()

@@ -1,0 +1,153 @@
+"""`vad doctor`: what is installed, which device, which servers answer, and what to do about what is wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+import typer
+
+from flows.cli.common import console, session
+
+__all__ = ["Finding", "doctor", "examine"]
+
+_PACKAGES = ("torch", "lightning", "prefect", "mlflow", "dvc", "great-expectations", "opencv-python-headless", "av", "pandas")
+_NEEDED_GB = 3
+"""Of free disk: the embedded footage, its frames and its runs, with room to spare."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the table. `bad` stops the pipeline; `note` is worth knowing."""
+
+    what: str
+    found: str
+    state: Literal["good", "note", "bad"] = "good"
+    advice: str = ""
+
+
+def doctor() -> None:
+    """Say what is installed, which device trains, which servers answer; exit code 1 if something essential is broken.
+
+    Example: vad doctor
+    """
+    from rich.table import Table
+
+    findings = list(examine(session.root))
+    signs = {"good": "[green]ok[/]", "note": "[yellow]note[/]", "bad": "[red]bad[/]"}
+    table = Table(show_lines=False)
+    for column in ("", "what", "found", "what to do"):
+        table.add_column(column, overflow="fold")
+    for finding in findings:
+        table.add_row(signs[finding.state], finding.what, finding.found, finding.advice)
+    console.print(table)
+    if any(finding.state == "bad" for finding in findings):
+        raise typer.Exit(1)
+
+
+def examine(root: Path) -> Iterator[Finding]:
+    """Look at everything that a run needs, from the interpreter to the servers."""
+    yield _python()
+    yield from _packages(root)
+    yield _device()
+    yield _disk(root)
+    yield from _project(root)
+    yield from _servers(root)
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if (3, 11) <= sys.version_info[:2] < (3, 14):
+        return Finding("Python", version)
+    return Finding("Python", version, "bad", "use 3.11, 3.12 or 3.13: make install PYTHON=python3.11")
+
+
+def _packages(root: Path) -> Iterator[Finding]:
+    """Versions against those that are known to work together."""
+    pinned = _pinned(root / "constraints.txt")
+    for name in _PACKAGES:
+        try:
+            found = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            yield Finding(name, "not installed", "bad", "make install")
+            continue
+        wanted = pinned.get(name)
+        if wanted is None or found.split("+")[0] == wanted:
+            yield Finding(name, found)
+        else:
+            yield Finding(name, found, "note", f"constraints.txt was tried with {wanted}: make install")
+
+
+def _pinned(constraints: Path) -> dict[str, str]:
+    lines = constraints.read_text(encoding="utf-8").splitlines() if constraints.exists() else []
+    return {name.lower().replace("_", "-"): version for name, found, version in (line.partition("==") for line in lines) if found}
+
+
+def _device() -> Finding:
+    try:
+        from vad_models.devices import describe
+
+        return Finding("device", describe())
+    except ImportError as broken:
+        return Finding("device", f"torch cannot be imported ({broken})", "bad", "make install")
+
+
+def _disk(root: Path) -> Finding:
+    free = shutil.disk_usage(root).free / 1e9
+    if free >= _NEEDED_GB:
+        return Finding("disk", f"{free:.0f} GB free")
+    return Finding("disk", f"{free:.1f} GB free", "bad", f"free {_NEEDED_GB} GB, or frames and checkpoints will not fit")
+
+
+def _project(root: Path) -> Iterator[Finding]:
+    """Settings and footage."""
+    from vad_models.errors import VadError
+    from vad_models.settings import load_params
+
+    try:
+        params = load_params(root / "params.yaml")
+    except VadError as wrong:
+        yield Finding("params.yaml", str(wrong), "bad", "mend it, or: git checkout params.yaml")
+        return
+    yield Finding("params.yaml", f"methods {', '.join(params.benchmark.methods)}")
+    for dataset in params.benchmark.datasets:
+        if (root / "data" / dataset).is_dir():
+            yield Finding(f"data/{dataset}", "there")
+        else:
+            advice = "vad data synth campus --cameras 3 --seed 7, dvc pull, or vad data import PATH"
+            yield Finding(f"data/{dataset}", "missing", "note", advice)
+
+
+def _servers(root: Path) -> Iterator[Finding]:
+    """The servers that commands will use, or what they use instead."""
+    from flows.paths import Paths
+    from flows.server import answers, servers
+
+    prefect, mlflow = servers(Paths(root))
+    if url := os.environ.get("PREFECT_API_URL"):
+        yield _named("Prefect", url, answers(f"{url}/health"), "PREFECT_API_URL")
+    elif prefect.ready:
+        yield Finding("Prefect", prefect.url)
+    else:
+        yield Finding("Prefect", "embedded: each command starts its own", advice="make server, to look at its pages")
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if uri.startswith("http"):
+        yield _named("MLflow", uri, answers(f"{uri}/health"), "MLFLOW_TRACKING_URI")
+    elif mlflow.ready:
+        yield Finding("MLflow", mlflow.url)
+    else:
+        yield Finding("MLflow", uri or "embedded: mlflow/store/mlflow.db", advice="make server, to look at its pages")
+    found = "configured" if (root / ".dvc" / "config").exists() else "not a DVC repository"
+    yield Finding("DVC", found) if found == "configured" else Finding("DVC", found, "bad", "run vad in the project's folder")
+
+
+def _named(name: str, url: str, up: bool, variable: str) -> Finding:
+    if up:
+        return Finding(name, url)
+    return Finding(name, f"{url} does not answer", "bad", f"start it, or: unset {variable}")

@@ -1,0 +1,97 @@
+"""From finished jobs to what is versioned: the result table, the numbers of `dvc metrics`, the curves of `dvc plots`,
+and a champion for each camera."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_curve
+
+from flows.finished import FinishedJob, finished_jobs
+from flows.jobs import is_finished, plan
+from flows.paths import Paths
+from flows.registry import Promotion, promote
+from flows.results import CONTROLS, build_results, write_results
+from flows.steps import Project
+from flows.tables import comparison_rows
+from vad_models.data.files import atomic_path, write_json
+from vad_models.errors import JobError
+
+__all__ = ["current_jobs", "evaluate"]
+
+
+def evaluate(project: Project, dataset: str) -> list[Promotion]:
+    """Write results/DATASET.csv, metrics/DATASET.json and plots/DATASET/, and promote the best job of each camera.
+
+    Raises:
+        JobError: no job is finished with the settings and the code as they are now.
+    """
+    paths = project.paths
+    jobs = current_jobs(project, dataset)
+    if not jobs:
+        raise JobError(f"no job of {dataset} is finished with these settings: run `vad benchmark --dataset {dataset}`.")
+    results = build_results(jobs)
+    write_results(results, paths.results / f"{dataset}.csv")
+    write_json(paths.metrics / f"{dataset}.json", _metrics(results))
+    _write_plots(paths, dataset, jobs)
+    methods = list(dict.fromkeys([*project.params.benchmark.methods, *(finished.job.label for finished in jobs)]))
+    cameras = dict.fromkeys(finished.job.camera for finished in jobs)
+    return [promote(paths, [one for one in jobs if one.job.camera == camera], methods) for camera in cameras]
+
+
+def current_jobs(project: Project, dataset: str) -> list[FinishedJob]:
+    """Finished jobs that the settings, the data and the code as they are now would give again; others are stale."""
+    found = [one for one in finished_jobs(project.paths, dataset) if one.job.label in project.params.methods]
+    if not found:
+        return []
+    labels, cameras, seeds = (
+        sorted({getattr(one.job, field) for one in found}) for field in ("label", "camera", "seed")
+    )
+    planned = plan(project, dataset, labels, cameras, seeds)
+    current = {job.fingerprint for job in planned if is_finished(job, project)}
+    return [one for one in found if one.job.fingerprint in current]
+
+
+def _metrics(results: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Of each method, the headline signal over all cameras and seeds: what `dvc metrics` compares."""
+    return {
+        row.method: {
+            **{f"auc_{how}": auc for how, (auc, _, _) in row.auc.items()},
+            "eer": row.eer,
+            "average_precision": row.average_precision,
+        }
+        for row in comparison_rows(results)
+        if row.headline and row.method not in CONTROLS
+    }
+
+
+def _write_plots(paths: Paths, dataset: str, jobs: Sequence[FinishedJob]) -> None:
+    """For each method: the ROC of its headline signal over all cameras and seeds, and its losses, mean over its jobs."""
+    folder = paths.plots / dataset
+    shutil.rmtree(folder, ignore_errors=True)
+    by_label: dict[str, list[FinishedJob]] = {}
+    for finished in jobs:
+        by_label.setdefault(finished.job.label, []).append(finished)
+    for label, trained in by_label.items():
+        losses = pd.concat(finished.history.assign(step=range(1, len(finished.history) + 1)) for finished in trained)
+        _write_csv(losses.groupby("step")[["loss"]].mean().reset_index(), folder / "training" / f"{label}.csv")
+        frames = pd.concat(finished.test_frames() for finished in trained if finished.labelled)
+        labelled = frames.dropna(subset="label")
+        if labelled["label"].nunique() == 2:
+            _write_csv(_roc(labelled), folder / "roc" / f"{label}.csv")
+
+
+def _roc(frames: pd.DataFrame) -> pd.DataFrame:
+    """The ROC curve at evenly spaced false positive rates, as many as a plot can show."""
+    fpr, tpr, _ = roc_curve(frames["label"].to_numpy(bool), frames["score"].to_numpy())
+    grid = np.linspace(0, 1, 201)
+    return pd.DataFrame({"fpr": grid.round(3), "tpr": np.interp(grid, fpr, tpr).round(4)})
+
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")

@@ -1,0 +1,66 @@
+"""Where everything lies under the root of the project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Paths"]
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The folders of one checkout. Nothing is created here: whoever writes a file makes its folder."""
+
+    root: Path
+    """The folder that holds `params.yaml`."""
+
+    @property
+    def data(self) -> Path:
+        """Raw footage, one folder a dataset, tracked by `data.dvc`."""
+        return self.root / "data"
+
+    @property
+    def ingest(self) -> Path:
+        """What ingest found, one JSON file a dataset."""
+        return self.root / "ingest"
+
+    @property
+    def validation(self) -> Path:
+        """Raw manifest, report and data docs, one folder a dataset."""
+        return self.root / "validation"
+
+    @property
+    def frames(self) -> Path:
+        """Frame stores, `<dataset>/<HxWxC>/`."""
+        return self.root / "frames"
+
+    @property
+    def runs(self) -> Path:
+        """Job directories, `<dataset>/<method>/<camera>/seed<k>/`."""
+        return self.root / "runs"
+
+    @property
+    def results(self) -> Path:
+        """Versioned result tables, one CSV file a dataset."""
+        return self.root / "results"
+
+    @property
+    def metrics(self) -> Path:
+        """The numbers that `dvc metrics` shows, one JSON file a dataset."""
+        return self.root / "metrics"
+
+    @property
+    def plots(self) -> Path:
+        """The points that `dvc plots` draws, one folder a dataset."""
+        return self.root / "plots"
+
+    @property
+    def reports(self) -> Path:
+        """Report pages, `<dataset>/index.html`."""
+        return self.root / "reports"
+
+    @property
+    def tracking(self) -> Path:
+        """MLflow's local store: `mlflow.db` and `artifacts/`."""
+        return self.root / "mlflow" / "store"

@@ -1,0 +1,97 @@
+"""The steps of a benchmark as plain functions: what `dvc.yaml`, the command line and the Prefect flow all call."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.paths import Paths
+from vad_models.data.files import write_json
+from vad_models.data.layouts import RawDataset, open_dataset
+from vad_models.data.manifest import read_manifest
+from vad_models.data.parallel import progress_bar
+from vad_models.errors import DataError
+from vad_models.settings import Params, load_params
+
+__all__ = ["Project", "cores", "derive", "forget_ingest", "ingest", "open_raw"]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout: where everything lies, and the settings in its `params.yaml`."""
+
+    paths: Paths
+    params: Params
+
+    @classmethod
+    def at(cls, root: Path) -> Project:
+        """The project whose `params.yaml` is in `root`.
+
+        Raises:
+            SettingsError: the file is missing or holds a setting that is not allowed.
+        """
+        return cls(Paths(root), load_params(root / "params.yaml"))
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def open_raw(paths: Paths, dataset: str) -> RawDataset:
+    """The dataset as it lies in `data/`.
+
+    Raises:
+        DataError: it is not there, or not in its layout.
+    """
+    folder = paths.data / dataset
+    if not folder.is_dir():
+        raise DataError(
+            f"there is no data/{dataset}: make the embedded footage with `vad data synth campus --cameras 3 --seed 7`, "
+            f"pull what others pushed with `dvc pull`, or import your own with `vad data import PATH --name {dataset}`."
+        )
+    return open_dataset(folder, dataset)
+
+
+def ingest(paths: Paths, dataset: str) -> RawDataset:
+    """Find the dataset's videos and labels, write down what was found, and link `ingest/<dataset>` to the footage.
+
+    The pipeline reads footage through that link: were `data/` itself a dependency of a stage, DVC would stop on a clone
+    without data at "missing data 'source': data", before this step can say how to get some.
+    """
+    raw = open_raw(paths, dataset)
+    link = paths.ingest / dataset
+    forget_ingest(paths, dataset)
+    paths.ingest.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(Path(os.path.relpath(paths.data / dataset, paths.ingest)), target_is_directory=True)
+    cameras = sorted({video.camera for video in raw.videos})
+    write_json(
+        paths.ingest / f"{dataset}.json",
+        {"dataset": dataset, "layout": raw.layout, "labels": raw.labels, "cameras": cameras, "videos": len(raw.videos)},
+    )
+    return raw
+
+
+def forget_ingest(paths: Paths, dataset: str) -> None:
+    """Remove what an earlier ingest wrote, so that `dvc repro` looks at `data/<dataset>` anew."""
+    (paths.ingest / dataset).unlink(missing_ok=True)
+    (paths.ingest / f"{dataset}.json").unlink(missing_ok=True)
+
+
+def derive(project: Project, dataset: str) -> list[Path]:
+    """Decode and resize every video, once for each frame size in the settings; returns the frame stores' folders.
+
+    Raises:
+        DataError: the dataset was not validated, a frame cannot be read, or the disk is full.
+    """
+    from vad_models.data import frame_store
+
+    raw = open_raw(project.paths, dataset)
+    manifest = read_manifest(project.paths.validation / dataset / "manifest.parquet")
+    stores = []
+    for size in project.params.dataset(dataset).frames:
+        with progress_bar(f"deriving {dataset} at {size}") as progress:
+            out = project.paths.frames / dataset
+            stores.append(frame_store.derive(raw, manifest, size, out, cores(), progress))
+    return stores

@@ -1,0 +1,168 @@
+"""Result tables as people read them: one row a method and signal, in the terminal, in README and on the report page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from flows.results import CONTROLS
+from vad_models.data.files import atomic_path
+
+__all__ = [
+    "CONTROL_TITLES",
+    "SHOWN",
+    "ComparisonRow",
+    "comparison_rows",
+    "interval_text",
+    "number_text",
+    "overall",
+    "readme_table",
+    "refresh_readme",
+]
+
+SHOWN = ("per_video", "training", "none")
+"""Normalisations that are shown side by side: what papers report, what can be deployed, and the raw score."""
+
+CONTROL_TITLES = {"random": "control: random scores", "video_prior": "control: abnormal share of each video"}
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """A method's signal on all cameras, mean over seeds.
+
+    Attributes:
+        method: method or variant; signal: `""` for a control; headline: whether the method is judged by it.
+        control: whether it is a control.
+        seeds: how many.
+        auc: normalisation -> (mean, low, high), NaN where not measured.
+        eer, average_precision: under the first of `SHOWN`; for a control, of its scores.
+        frames_scored: test frames.
+        train_minutes, params_m, gflop_per_frame, fps_score: costs, NaN for a control.
+    """
+
+    method: str
+    signal: str
+    headline: bool
+    control: bool
+    seeds: int
+    auc: dict[str, tuple[float, float, float]]
+    eer: float
+    average_precision: float
+    frames_scored: int
+    train_minutes: float
+    params_m: float
+    gflop_per_frame: float
+    fps_score: float
+
+
+def overall(results: pd.DataFrame) -> pd.DataFrame:
+    """The rows of camera `all`; where the dataset has one camera, that camera's."""
+    together = results[results["camera"] == "all"]
+    return together if len(together) else results
+
+
+def comparison_rows(results: pd.DataFrame) -> list[ComparisonRow]:
+    """Methods by headline AUC, best first, each with its other signals below it; the controls last."""
+    table = overall(results)
+    means = table[table["seed"] == "all"]
+    rows = []
+    for (method, variant, signal), group in means.groupby(["method", "variant", "signal"], sort=False):
+        control = method in CONTROLS
+        by_normalisation = group.set_index("normalisation")
+        shown = by_normalisation.loc["none" if control else next(n for n in SHOWN if n in by_normalisation.index)]
+        label = method if variant == "default" else f"{method}_{variant}"
+        same = table[(table["method"] == method) & (table["variant"] == variant) & (table["seed"] != "all")]
+        rows.append(
+            ComparisonRow(
+                method=label,
+                signal="" if control else signal,
+                headline=bool(shown["headline"]),
+                control=control,
+                seeds=0 if control else same["seed"].nunique(),
+                auc={
+                    how: tuple(float(one[name]) for name in ("auc_micro", "auc_low", "auc_high"))
+                    for how, one in by_normalisation.iterrows()
+                },
+                eer=float(shown["eer"]),
+                average_precision=float(shown["average_precision"]),
+                frames_scored=int(shown["frames_scored"]),
+                train_minutes=float(shown["train_minutes"]),
+                params_m=float(shown["params_m"]),
+                gflop_per_frame=float(shown["gflop_per_frame"]),
+                fps_score=float(shown["fps_score"]),
+            )
+        )
+    best = {row.method: row.auc.get(SHOWN[0], (0.0,))[0] for row in rows if row.headline}
+    return sorted(rows, key=lambda row: (row.control, -best[row.method], row.method, not row.headline))
+
+
+def readme_table(results: pd.DataFrame) -> str:
+    """A markdown table of `comparison_rows`, with a line that says what the numbers are."""
+    rows = comparison_rows(results)
+    head = ["method", "signal", *(f"AUC `{how}`" for how in SHOWN), "EER", "AP", "train", "parameters", "scoring"]
+    lines = [head, ["---", "---", *["--:"] * (len(head) - 2)]]
+    for row in rows:
+        if row.control:
+            name, signal = f"*{CONTROL_TITLES[row.method]}*", ""
+            aucs = [interval_text(row.auc["none"]), *[""] * (len(SHOWN) - 1)]
+        else:
+            name, signal = (f"**{row.method}**", f"**{row.signal}**") if row.headline else (row.method, row.signal)
+            aucs = [interval_text(row.auc[how]) if how in row.auc else "" for how in SHOWN]
+        rates = [number_text(row.eer, 3), number_text(row.average_precision, 3)]
+        costs = [
+            number_text(row.train_minutes, 1, " min"),
+            number_text(row.params_m, 2, " M"),
+            number_text(row.fps_score, 0, " frames/s"),
+        ]
+        lines.append([name, signal, *aucs, *rates, *(costs if row.headline and not row.control else ["", "", ""])])
+    return "\n".join(["| " + " | ".join(cells) + " |" for cells in lines] + ["", _caption(results, rows)])
+
+
+def refresh_readme(readme: Path, dataset: str, table: str) -> bool:
+    """Put `table` between the dataset's markers in README; returns whether anything changed.
+
+    The markers are `<!-- results:DATASET -->` and `<!-- /results -->`; without them nothing is done.
+    """
+    if not readme.exists():
+        return False
+    before = readme.read_text(encoding="utf-8")
+    pattern = rf"(<!-- results:{re.escape(dataset)} -->\n).*?(<!-- /results -->)"
+    after = re.sub(pattern, lambda found: f"{found[1]}\n{table}\n\n{found[2]}", before, flags=re.DOTALL)
+    if after == before:
+        return False
+    with atomic_path(readme) as temporary:
+        temporary.write_text(after, encoding="utf-8")
+    return True
+
+
+def interval_text(values: Sequence[float]) -> str:
+    """`0.934 (0.921–0.947)`; without an interval the mean alone; nothing for NaN."""
+    mean, low, high = values
+    if np.isnan(mean):
+        return ""
+    return f"{mean:.3f} ({low:.3f}–{high:.3f})" if np.isfinite(low) else f"{mean:.3f}"
+
+
+def number_text(value: float, decimals: int, unit: str = "") -> str:
+    """A number with its unit; nothing for NaN."""
+    return "" if np.isnan(value) else f"{value:.{decimals}f}{unit}"
+
+
+def _caption(results: pd.DataFrame, rows: Sequence[ComparisonRow]) -> str:
+    methods = [row for row in rows if not row.control]
+    seeds = max(row.seeds for row in methods)
+    interval = "Student t over seeds" if seeds > 1 else "bootstrap over videos"
+    frames = sorted({row.frames_scored for row in methods})
+    scored = f"{frames[0]:,}" if len(frames) == 1 else f"{frames[0]:,} to {frames[-1]:,}"
+    labels = ", ".join(sorted(set(overall(results)["labels"].dropna())))
+    profile = ", ".join(sorted(set(results["profile"].dropna())))
+    return (
+        f"Frame-level micro AUC, mean of {seeds} seed{'s' * (seeds != 1)} with its interval ({interval}); "
+        f"EER and AP under `{SHOWN[0]}`; {scored} test frames scored, labels `{labels}`, profile `{profile}`. "
+        f"The headline signal of each method is bold."
+    )

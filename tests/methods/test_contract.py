@@ -1,0 +1,164 @@
+"""What every method promises. A new method is picked up by itself, with its `demo` profile cut to a few steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.footage import SIZE, blobs
+from vad_models.contract import Method
+from vad_models.data.clips import Excerpt
+from vad_models.data.frame_store import Video
+from vad_models.errors import DataError, SettingsError
+from vad_models.export import load_method, save_method
+from vad_models.methods import build_method, method_class, method_names
+from vad_models.scoring import score_video
+from vad_models.settings import load_params
+from vad_models.streaming import Stream
+from vad_models.training import train
+
+METHODS = method_names()
+
+
+def short_settings(name: str, steps: int = 2) -> dict[str, Any]:
+    """The demo profile with one epoch of `steps` steps a phase."""
+    settings = load_params().methods[name].demo or {}
+    cut = {"epochs": 1, "steps_per_epoch": steps}
+    return {
+        key: {**value, **cut} if isinstance(value, dict) and "epochs" in value else value
+        for key, value in settings.items()
+        if key != "frames"
+    }
+
+
+def excerpt(tmp_path: Path, name: str, frames: np.ndarray) -> Excerpt:
+    np.save(tmp_path / f"{name}.npy", frames)
+    video = Video("01", "train", name, len(frames), tmp_path / f"{name}.npy", None)
+    return Excerpt(video, 0, len(frames))
+
+
+Trained = Callable[..., Method]
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Trained:
+    def _train(name: str, seed: int = 0, steps: int = 2) -> Method:
+        torch.manual_seed(seed)
+        method = build_method(name, short_settings(name, steps), SIZE)
+        videos = [excerpt(tmp_path, f"v{index}", blobs(40, index)) for index in range(2)]
+        train(method, videos, [excerpt(tmp_path, "held", blobs(40, 9))], tmp_path / f"ckpt-{name}-{seed}-{steps}", seed, device="cpu")
+        return method
+
+    return _train
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_emits_its_signals_for_the_frames_it_says(name: str, trained: Trained) -> None:
+    method = trained(name)
+    assert method.headline in method.signals
+    scores = score_video(method, blobs(40, 3), maps=True)
+    assert scores.first == method.clip.target
+    assert set(scores.signals) == set(method.signals)
+    for values in scores.signals.values():
+        assert values.dtype == np.float32
+        assert values.shape == (40 - method.clip.frames + 1,)
+        assert np.isfinite(values).all()
+    assert scores.maps is not None
+    assert scores.maps.shape[0] == 40 - method.clip.frames + 1
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_score_moves_with_its_frame(name: str, trained: Trained) -> None:
+    method, video = trained(name), blobs(48, 4)
+    whole, later = score_video(method, video), score_video(method, video[5:])
+    for signal in method.signals:
+        assert np.allclose(whole.signals[signal][5:], later.signals[signal], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_streaming_equals_batch(name: str, trained: Trained) -> None:
+    method, video = trained(name), blobs(40, 5)
+    batch = score_video(method, video)
+    stream = Stream(method)
+    pushed = [score for frame in video if (score := stream.push(frame)) is not None]
+    assert [score.frame for score in pushed] == list(range(batch.first, batch.first + len(pushed)))
+    for signal in method.signals:
+        found = np.array([score.signals[signal] for score in pushed])
+        assert np.abs(found - batch.signals[signal]).max() <= 1e-5 * max(1.0, np.abs(batch.signals[signal]).max())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_headline_alone_gives_the_same_score(name: str, trained: Trained) -> None:
+    method, video = trained(name), blobs(40, 5)
+    alone = score_video(method, video, [method.headline])
+    assert list(alone.signals) == [method.headline]
+    assert np.array_equal(alone.signals[method.headline], score_video(method, video).signals[method.headline])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_saved_and_loaded_gives_the_same_scores_to_the_bit(name: str, trained: Trained, tmp_path: Path) -> None:
+    method, video = trained(name), blobs(40, 6)
+    save_method(method, short_settings(name), tmp_path / "model", {"fingerprint": "x"})
+    again = score_video(load_method(tmp_path / "model"), video)
+    for signal, values in score_video(method, video).signals.items():
+        assert np.array_equal(values, again.signals[signal])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_same_seed_gives_the_same_scores_and_another_does_not(name: str, trained: Trained) -> None:
+    video = blobs(40, 7)
+    first, other = (score_video(trained(name, seed), video).signals for seed in (0, 1))
+    torch.manual_seed(0)
+    again = score_video(trained(name, 0), video).signals
+    headline = method_class(name).headline
+    assert np.array_equal(first[headline], again[headline])
+    assert not np.array_equal(first[headline], other[headline])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_training_lowers_the_loss(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    settings = {
+        key: {**value, "epochs": 3, "steps_per_epoch": 15} if isinstance(value, dict) and "epochs" in value else value
+        for key, value in short_settings(name).items()
+    }
+    method = build_method(name, settings, SIZE)
+    history = train(method, [excerpt(tmp_path, "v", blobs(40, 0))], [], tmp_path / "ckpt", 0, device="cpu").history
+    for _, phase in history.groupby("phase", sort=False):
+        assert phase["loss"].iloc[-1] < phase["loss"].iloc[0]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_constant_video_gives_finite_scores(name: str, trained: Trained) -> None:
+    scores = score_video(trained(name), np.full((40, *SIZE), 128, np.uint8))
+    assert all(np.isfinite(values).all() for values in scores.signals.values())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_wrong_input_is_one_sentence(name: str, trained: Trained) -> None:
+    method = trained(name)
+    with pytest.raises(DataError, match=rf"has 1 frames, but {name} needs {method.clip.frames}"):
+        score_video(method, blobs(1, 0))
+    with pytest.raises(DataError, match="a frame is 16x48x1, but .* trained on 32x48x1"):
+        Stream(method).push(blobs(1, 0)[0, :16])
+    with pytest.raises(SettingsError, match="has no signal 'sound'; its signals are"):
+        Stream(method, ["sound"])
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("profile", ["paper", "cpu", "demo"])
+def test_every_profile_builds(name: str, profile: str) -> None:
+    settings = getattr(load_params().methods[name], profile)
+    assert build_method(name, settings, SIZE).phases()
+
+
+def test_an_unknown_method_or_setting_lists_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match="no method 'magic'; the methods there are: .*ffp"):
+        build_method("magic", {}, SIZE)
+    with pytest.raises(SettingsError, match=r"methods\.ffp\.depth is not a setting; .*channels"):
+        build_method("ffp", short_settings("ffp") | {"depth": 3}, SIZE)

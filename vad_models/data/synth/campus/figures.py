@@ -1,0 +1,193 @@
+"""People: proportions, clothes and poses, as lists of limbs in world coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vad_models.data.synth.campus.exact import Dice, cosine, sine
+from vad_models.data.synth.campus.raster import Capsule, Colour, Face, Point
+
+__all__ = ["Person", "Place", "Pose", "figure", "random_person"]
+
+_SKIN = ((226, 188, 160), (208, 164, 132), (174, 126, 94), (120, 84, 62), (236, 202, 178))
+_HAIR = ((32, 28, 26), (54, 40, 30), (88, 62, 40), (22, 20, 22), (120, 98, 70))
+_TOPS = (
+    (188, 60, 56), (58, 84, 140), (228, 226, 220), (52, 54, 60), (94, 124, 92), (206, 178, 96), (130, 128, 132),
+    (214, 150, 160), (78, 64, 96), (160, 190, 208), (108, 76, 56), (36, 62, 66), (240, 238, 234), (70, 74, 80),
+)  # fmt: skip
+_BOTTOMS = ((46, 56, 84), (38, 38, 42), (96, 90, 82), (70, 84, 112), (150, 138, 116), (58, 50, 46), (28, 30, 38))
+_SHOES = ((40, 38, 38), (222, 220, 216), (92, 70, 56), (150, 60, 56))
+
+
+@dataclass(frozen=True)
+class Person:
+    """What somebody looks like. `height` in metres; `girth` scales the width of trunk and limbs."""
+
+    height: float
+    girth: float
+    skin: Colour
+    hair: Colour
+    top: Colour
+    bottom: Colour
+    shoes: Colour
+    skirt: bool
+    long_hair: bool
+    bag: str  # none | backpack | shoulder | hand
+    bag_colour: Colour
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a body stands and looks: ground position in metres and a unit vector."""
+
+    x: float
+    y: float
+    hx: float
+    hy: float
+
+    def at(self, forward: float, left: float, up: float) -> Point:
+        """World coordinates of a point given in the body's own axes."""
+        return (self.x + forward * self.hx - left * self.hy, self.y + forward * self.hy + left * self.hx, up)
+
+
+@dataclass(frozen=True)
+class Pose:
+    """How a body is held. Angles in turns."""
+
+    phase: float = 0.0
+    stride: float = 0.0  # swing of the thighs
+    flex: float = 0.09  # most bend of a swinging knee
+    lean: float = 0.0  # trunk forward
+    arms: str = "swing"  # swing | run | phone | push | ride | punch | raised | balance
+    crouch: float = 0.0  # bend of both knees
+    lift: float = 0.0  # metres above the ground
+    fall: float = 0.0  # rotation of the whole body, 0.25 = lying on the face
+    pedal: bool = False
+
+
+def random_person(dice: Dice) -> Person:
+    """Somebody of the campus."""
+    woman = dice.chance(0.5)
+    return Person(
+        height=dice.uniform(1.56, 1.74) if woman else dice.uniform(1.66, 1.90),
+        girth=dice.uniform(0.9, 1.15),
+        skin=dice.choice(_SKIN),
+        hair=dice.choice(_HAIR),
+        top=_vary(dice.choice(_TOPS), dice),
+        bottom=_vary(dice.choice(_BOTTOMS), dice),
+        shoes=dice.choice(_SHOES),
+        skirt=woman and dice.chance(0.3),
+        long_hair=woman and dice.chance(0.7),
+        bag=dice.choice(("none", "none", "backpack", "backpack", "shoulder", "hand")),
+        bag_colour=_vary(dice.choice(_TOPS), dice),
+    )
+
+
+def _vary(colour: Colour, dice: Dice) -> Colour:
+    shift = dice.integer(-16, 17)
+    return tuple(max(16, min(244, tone + shift + dice.integer(-6, 7))) for tone in colour)  # type: ignore[return-value]
+
+
+def _turn(angle: float) -> tuple[float, float]:
+    return sine(angle), cosine(angle)
+
+
+def _leg(hip: float, thigh: float, bend: float, length: float) -> tuple[tuple[float, float], ...]:
+    """(forward, up) of hip, knee, ankle and toe; the thigh swings forward by `thigh`, the knee bends back by `bend`."""
+    s, c = _turn(thigh)
+    knee = (length * s, hip - length * c)
+    s, c = _turn(thigh - bend)
+    ankle = (knee[0] + length * s, knee[1] - length * c)
+    s, c = _turn(0.5 * (thigh - bend))
+    toe = (ankle[0] + 0.28 * length * c, ankle[1] + 0.28 * length * s - 0.03)
+    return (0.0, hip), knee, ankle, toe
+
+
+def _arm_angles(arms: str, swing: float, phase: float, side: int) -> tuple[float, float]:
+    """Angle of the upper arm and further bend of the elbow, in turns forward of hanging down."""
+    if arms == "run":
+        return -1.4 * swing, 0.24
+    if arms == "phone" and side > 0:
+        return 0.07, 0.33
+    if arms == "push":
+        return 0.16, 0.06
+    if arms == "ride":
+        return 0.15, 0.04
+    if arms == "punch":
+        reach = max(0.0, sine(phase * 2 + (0.5 if side > 0 else 0.0)))
+        return 0.10 + 0.15 * reach, 0.26 * (1 - reach)
+    if arms == "raised":
+        return 0.40, 0.02
+    if arms == "balance":
+        return 0.10 * side + 0.02 * sine(phase), 0.05
+    return -0.75 * swing, 0.035 + max(0.0, -0.25 * swing)
+
+
+def figure(person: Person, place: Place, pose: Pose) -> list[Capsule | Face]:
+    """The limbs of somebody at a place in a pose."""
+    h, g = person.height, person.girth
+    length, hip = 0.245 * h, 0.53 * h
+    legs = []
+    for side in (1, -1):
+        phase = pose.phase + (0.0 if side > 0 else 0.5)
+        if pose.pedal:
+            s, c = _turn(phase)
+            thigh, bend = 0.17 + 0.055 * s, 0.16 + 0.055 * s + 0.03 * c
+        else:
+            thigh = pose.stride * sine(phase) + 0.5 * pose.crouch
+            bend = pose.flex * max(0.0, cosine(phase)) * min(1.0, pose.stride * 16) + 0.012 + pose.crouch
+        legs.append(_leg(hip, thigh, bend, length))
+    ground = pose.lift + 0.045 * h / 1.75 - (0.0 if pose.pedal else min(leg[2][1] for leg in legs))
+    s_lean, c_lean = _turn(pose.lean)
+    s_fall, c_fall = _turn(pose.fall)
+
+    def at(forward: float, left: float, up: float) -> Point:
+        up += ground
+        return place.at(forward * c_fall + up * s_fall, left, max(0.08, up * c_fall - forward * s_fall))
+
+    def trunk(forward: float, left: float, up: float) -> Point:
+        rise = up - hip
+        return at(forward * c_lean + rise * s_lean, left, hip + rise * c_lean - forward * s_lean)
+
+    parts: list[Capsule | Face] = []
+
+    def limb(a: Point, b: Point, ra: float, rb: float, colour: Colour, casts: bool = True) -> None:
+        parts.append(Capsule(a, b, ra * h * g, rb * h * g, colour, casts))
+
+    shin = person.skin if person.skirt else person.bottom
+    for side, (top, knee, ankle, toe) in zip((1, -1), legs, strict=True):
+        out = side * 0.05 * h
+        limb(at(top[0], out, top[1]), at(knee[0], out, knee[1]), 0.05, 0.036, person.bottom)
+        limb(at(knee[0], out, knee[1]), at(ankle[0], out, ankle[1]), 0.036, 0.024, shin)
+        limb(at(ankle[0], out, ankle[1]), at(toe[0], out * 1.15, toe[1]), 0.024, 0.019, person.shoes, casts=False)
+    if person.skirt:
+        limb(at(0, 0, hip), at(0, 0, hip - 0.17 * h), 0.07, 0.095, person.bottom)
+    for side in (1, -1):
+        limb(trunk(0, side * 0.032 * h, hip + 0.01 * h), trunk(0, side * 0.062 * h, 0.77 * h), 0.062, 0.064, person.top)
+        phase = pose.phase + (0.0 if side > 0 else 0.5)
+        upper, bend = _arm_angles(pose.arms, pose.stride * sine(phase), pose.phase, side)
+        s, c = _turn(upper)
+        out, reach = side * 0.125 * h * g, 0.165 * h
+        elbow = (reach * s, 0.80 * h - reach * c)
+        s, c = _turn(upper + bend)
+        hand = (elbow[0] + 0.15 * h * s, elbow[1] - 0.15 * h * c)
+        inward = 0.6 if pose.arms in ("phone", "push", "ride", "punch") else 1.08
+        limb(trunk(0, out, 0.80 * h), trunk(elbow[0], out * 1.12, elbow[1]), 0.031, 0.026, person.top)
+        limb(trunk(elbow[0], out * 1.12, elbow[1]), trunk(hand[0], out * inward, hand[1]), 0.024, 0.019, person.skin)
+        if person.bag == "hand" and side > 0 and pose.arms == "swing":
+            limb(
+                trunk(hand[0], out * 1.1, hand[1] - 0.06 * h),
+                trunk(hand[0], out * 1.1, hand[1] - 0.17 * h),
+                0.04, 0.055, person.bag_colour,
+            )  # fmt: skip
+    limb(trunk(0, 0.09 * h, 0.795 * h), trunk(0, -0.09 * h, 0.795 * h), 0.042, 0.042, person.top, casts=False)
+    limb(trunk(0.005 * h, 0, 0.81 * h), trunk(0.015 * h, 0, 0.88 * h), 0.030, 0.030, person.skin, casts=False)
+    limb(trunk(0.018 * h, 0, 0.90 * h), trunk(0.014 * h, 0, 0.935 * h), 0.048, 0.052, person.skin)
+    limb(trunk(-0.014 * h, 0, 0.925 * h), trunk(-0.004 * h, 0, 0.95 * h), 0.054, 0.056, person.hair, casts=False)
+    if person.long_hair:
+        limb(trunk(-0.03 * h, 0, 0.92 * h), trunk(-0.05 * h, 0, 0.80 * h), 0.048, 0.04, person.hair, casts=False)
+    if person.bag == "backpack":
+        limb(trunk(-0.10 * h, 0, 0.60 * h), trunk(-0.09 * h, 0, 0.74 * h), 0.075, 0.065, person.bag_colour)
+    elif person.bag == "shoulder":
+        limb(trunk(-0.02 * h, -0.14 * h, 0.50 * h), trunk(0.0, -0.13 * h, 0.56 * h), 0.055, 0.05, person.bag_colour)
+    return parts
