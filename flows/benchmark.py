@@ -1,15 +1,17 @@
 """The benchmark: from raw video to a champion per camera.
 
-    ingest -> validate -> derive -> train per (method, camera, seed) in parallel -> score -> metrics -> compare -> promote
+    ingest -> validate -> derive -> train, score and measure per (method, camera, seed), in parallel
+           -> compare -> promote -> report
 
-Training, scoring and metrics of one job are one task: they share a model, and a job is what is retried, resumed from
-its checkpoints, and never computed twice.
+A job (training, scoring and metrics) is one task: it is what is retried, resumed from its checkpoints, and never
+computed twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -146,14 +148,20 @@ def train_jobs(project: Project, jobs: Sequence[Job]) -> None:
             train_job(job, project, threads)
     ended: set[str] = set()
     for title, future in futures.items():
-        future.add_done_callback(lambda _, title=title: ended.add(title))
+        future.add_done_callback(partial(_note, ended, title))
     watch({job.title: job.directory(project.paths.runs) for job in unfinished}, ended)
     failed = {title: reason for title, future in futures.items() if (reason := _failure(future)) is not None}
     if failed:
         title, reason = next(iter(failed.items()))
         count = f"{len(failed)} of {len(jobs)} jobs failed" if len(failed) > 1 else f"the job {title} failed"
         first = f", first {title}" if len(failed) > 1 else ""
-        raise JobError(f"{count}{first} ({reason.rstrip('.')}); what is finished is kept, so run the same command again.")
+        raise JobError(
+            f"{count}{first} ({reason.rstrip('.')}); what is finished is kept, so run the same command again."
+        )
+
+
+def _note(ended: set[str], title: str, _: PrefectFuture[Any]) -> None:
+    ended.add(title)
 
 
 def _failure(future: PrefectFuture[Any]) -> str | None:

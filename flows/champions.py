@@ -20,7 +20,8 @@ class Choice:
     """The best job of a camera.
 
     Attributes:
-        winner: the job whose model is registered: the winning method's first seed, for nothing chooses among seeds.
+        winner: the job whose model is registered: the winning method's first seed, for nothing chooses
+        among seeds.
         criterion: what was compared, in words that two versions must share to be compared.
         value: the winner's value of it; none where nothing was compared.
         compared: method (or variant) -> value.
@@ -49,7 +50,9 @@ def choose(jobs: Sequence[FinishedJob], methods: Sequence[str]) -> Choice:
         JobError: there are no jobs.
     """
     if not jobs:
-        raise JobError("a champion is chosen among finished jobs and there are none: run `vad benchmark` first.")
+        raise JobError(
+            "a champion is chosen among finished jobs and there are none: run `vad benchmark` first."
+        )
     rank = {label: index for index, label in enumerate(methods)}
     ordered = sorted(jobs, key=lambda one: (rank.get(one.job.label, len(rank)), one.job.label, one.job.seed))
     by_label: dict[str, list[FinishedJob]] = {}
@@ -78,7 +81,8 @@ def _by_test_auc(by_label: dict[str, list[FinishedJob]]) -> Choice:
         compared=selection.auc,
         selected_on=(
             f"test AUC of the headline signal (micro, {how}, labels {labels}) over {videos} test "
-            f"video{'s' * (videos > 1)}, mean over {count} seed{'s' * (count > 1)}; the first seed is registered"
+            f"video{'s' * (videos > 1)}, mean over {count} seed{'s' * (count > 1)}; "
+            "the first seed is registered"
         ),
         reported={
             "cross_fitted_auc": selection.cross_fitted_auc,
@@ -106,8 +110,8 @@ def _by_label_free_auc(by_label: dict[str, list[FinishedJob]]) -> Choice:
         value=compared[label],
         compared=compared,
         selected_on=(
-            "label-free AUC: held-out normal video against pseudo-anomalies made from it, for the camera has no labelled "
-            "test video of both classes; the first seed is registered"
+            "label-free AUC: held-out normal video against pseudo-anomalies made from it, for the camera has "
+            "no labelled test video of both classes; the first seed is registered"
         ),
         reported={"label_free_auc": compared[label]},
         worth=f"label-free AUC {compared[label]:.3f}; it ranks methods, and says little of real anomalies",
@@ -123,8 +127,8 @@ def _by_order(by_label: dict[str, list[FinishedJob]]) -> Choice:
         value=None,
         compared={},
         selected_on=(
-            "the order of the methods in params.yaml, for the camera has no labelled test video of both classes and no "
-            "label-free criterion was measured"
+            "the order of the methods in params.yaml, for the camera has no labelled test video of both "
+            "classes and no label-free criterion was measured"
         ),
         reported={},
         worth="not measured: there is no labelled test video of both classes",
@@ -137,19 +141,26 @@ def _both_classes(finished: FinishedJob) -> bool:
 
 
 def _normalisation(finished: FinishedJob) -> str:
-    """The headline normalisation; raw scores of different methods cannot be pooled, so z-scores instead of `none`."""
+    """The headline normalisation; z-scores for `none`, for raw scores of different methods do not pool."""
     return "training" if finished.normalisation == "none" else finished.normalisation
 
 
 def _candidate(label: str, seeds: Sequence[FinishedJob]) -> Candidate:
     """Normalised headline scores of the labelled test frames."""
-    tables = [finished.test_frames(normalisation=_normalisation(finished)).dropna(subset="label") for finished in seeds]
+    tables = [
+        finished.test_frames(normalisation=_normalisation(finished)).dropna(subset="label")
+        for finished in seeds
+    ]
     frames = tables[0]
     video = (frames["camera"] + "/" + frames["video"]).to_numpy(dtype=str)
-    return Candidate(label, video, frames["label"].to_numpy(dtype=bool), np.stack([table["score"] for table in tables]))
+    return Candidate(
+        label, video, frames["label"].to_numpy(dtype=bool), np.stack([table["score"] for table in tables])
+    )
 
 
-def _interval(candidates: Sequence[Candidate], selection: Selection, winner: FinishedJob) -> tuple[float, float]:
+def _interval(
+    candidates: Sequence[Candidate], selection: Selection, winner: FinishedJob
+) -> tuple[float, float]:
     """Bootstrap interval over videos of the cross-fitted AUC, its bounds averaged over seeds."""
     bounds = []
     for _, pool in cross_fitted_scores(candidates, selection.winners).groupby("seed"):

@@ -1,5 +1,4 @@
-"""From finished jobs to what is versioned: the result table, the numbers of `dvc metrics`, the curves of `dvc plots`,
-and a champion for each camera."""
+"""From finished jobs to result table, `dvc metrics`, `dvc plots`, and a champion for each camera."""
 
 from __future__ import annotations
 
@@ -33,12 +32,16 @@ def evaluate(project: Project, dataset: str) -> list[Promotion]:
     paths = project.paths
     jobs = current_jobs(project, dataset)
     if not jobs:
-        raise JobError(f"no job of {dataset} is finished with these settings: run `vad benchmark --dataset {dataset}`.")
+        raise JobError(
+            f"no job of {dataset} is finished with these settings: run `vad benchmark --dataset {dataset}`."
+        )
     results = build_results(jobs)
     write_results(results, paths.results / f"{dataset}.csv")
     write_json(paths.metrics / f"{dataset}.json", _metrics(results))
     _write_plots(paths, dataset, jobs)
-    methods = list(dict.fromkeys([*project.params.benchmark.methods, *(finished.job.label for finished in jobs)]))
+    methods = list(
+        dict.fromkeys([*project.params.benchmark.methods, *(finished.job.label for finished in jobs)])
+    )
     cameras = dict.fromkeys(finished.job.camera for finished in jobs)
     return [promote(paths, [one for one in jobs if one.job.camera == camera], methods) for camera in cameras]
 
@@ -70,15 +73,19 @@ def _metrics(results: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def _write_plots(paths: Paths, dataset: str, jobs: Sequence[FinishedJob]) -> None:
-    """For each method: the ROC of its headline signal over all cameras and seeds, and its losses, mean over its jobs."""
+    """For each method: the ROC of its headline signal over all cameras and seeds, and its mean losses."""
     folder = paths.plots / dataset
     shutil.rmtree(folder, ignore_errors=True)
     by_label: dict[str, list[FinishedJob]] = {}
     for finished in jobs:
         by_label.setdefault(finished.job.label, []).append(finished)
     for label, trained in by_label.items():
-        losses = pd.concat(finished.history.assign(step=range(1, len(finished.history) + 1)) for finished in trained)
-        _write_csv(losses.groupby("step")[["loss"]].mean().reset_index(), folder / "training" / f"{label}.csv")
+        losses = pd.concat(
+            finished.history.assign(step=range(1, len(finished.history) + 1)) for finished in trained
+        )
+        _write_csv(
+            losses.groupby("step")[["loss"]].mean().reset_index(), folder / "training" / f"{label}.csv"
+        )
         frames = pd.concat(finished.test_frames() for finished in trained if finished.labelled)
         labelled = frames.dropna(subset="label")
         if labelled["label"].nunique() == 2:

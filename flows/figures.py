@@ -1,6 +1,6 @@
 """The figures of a run and of the report: arrays in, matplotlib Figure out, no global state.
 
-Colours are those of Okabe and Ito, which colour-blind readers can tell apart; abnormal is always the warm one.
+Colours are those of Okabe and Ito, which colour-blind readers can tell apart; abnormal is the warm one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, PercentFormatter, StrMethodFormatter
 from sklearn.metrics import roc_curve
 
 __all__ = [
@@ -73,7 +73,9 @@ def roc_figure(curves: Mapping[str, pd.DataFrame], notes: Mapping[str, str] | No
     return figure
 
 
-def score_figure(frames: pd.DataFrame, threshold: float | None = None, unit: str = "score", columns: int = 3) -> Figure:
+def score_figure(
+    frames: pd.DataFrame, threshold: float | None = None, unit: str = "score", columns: int = 3
+) -> Figure:
     """Score of every frame, one small panel a video, the true abnormal intervals shaded.
 
     Args:
@@ -88,6 +90,9 @@ def score_figure(frames: pd.DataFrame, threshold: float | None = None, unit: str
     figure = Figure(figsize=(3.4 * columns, 0.5 + 1.35 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
     several = frames["camera"].nunique() > 1
+    knee = threshold or float(frames["score"].abs().median()) or 1.0
+    highest = max(float(frames["score"].max()), knee)
+    powers = 10.0 ** np.arange(np.ceil(np.log10(knee)), np.ceil(np.log10(highest)) + 1)
     for axes, ((camera, video), one) in zip(grid.flat, videos, strict=False):
         _plain(axes)
         for first, last in _intervals(one):
@@ -95,10 +100,16 @@ def score_figure(frames: pd.DataFrame, threshold: float | None = None, unit: str
         axes.plot(one["frame"], one["score"], color=NORMAL, linewidth=1.1)
         if threshold is not None:
             axes.axhline(threshold, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-        axes.set_title(f"{camera} / {video}" if several else str(video), fontsize=9, color=INK, loc="left", pad=3)
+        axes.set_title(
+            f"{camera} / {video}" if several else str(video), fontsize=9, color=INK, loc="left", pad=3
+        )
         axes.set_xlim(one["frame"].min(), one["frame"].max())
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        axes.yaxis.set_major_locator(MaxNLocator(3))
+        # Linear up to the threshold, logarithmic beyond: one spectacular video does not flatten the others.
+        axes.set_yscale("asinh", linear_width=knee)
+        axes.yaxis.set_major_locator(FixedLocator([0, *powers]))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
     for axes in list(grid.flat)[len(videos) :]:
         axes.set_visible(False)
     figure.supxlabel("frame", fontsize=9, color=MUTED)
@@ -111,7 +122,7 @@ def histogram_figure(frames: pd.DataFrame, threshold: float | None = None, unit:
     figure, axes = _figure(5.2, 3.4)
     scores = frames["score"].to_numpy(np.float64)
     low, high = np.quantile(scores, [0.0, 0.995])
-    bins = np.linspace(low, high if high > low else low + 1, 50)
+    bins = np.linspace(low, high if high > low else low + 1, 50).tolist()
     label = frames["label"].to_numpy(dtype=bool)
     for chosen, colour, name in ((~label, NORMAL, "normal"), (label, ABNORMAL, "abnormal")):
         if chosen.any():
@@ -119,9 +130,13 @@ def histogram_figure(frames: pd.DataFrame, threshold: float | None = None, unit:
             clipped = np.minimum(scores[chosen], bins[-1])
             named = f"{name} ({chosen.sum():,} frames)"
             axes.hist(clipped, bins, weights=weights, color=colour, alpha=0.25)
-            axes.hist(clipped, bins, weights=weights, color=colour, histtype="step", linewidth=1.6, label=named)
+            axes.hist(
+                clipped, bins, weights=weights, color=colour, histtype="step", linewidth=1.6, label=named
+            )
     if threshold is not None and threshold < bins[-1]:
-        axes.axvline(threshold, color=INK, linewidth=1, linestyle=(0, (4, 3)), label="threshold, set without labels")
+        axes.axvline(
+            threshold, color=INK, linewidth=1, linestyle=(0, (4, 3)), label="threshold, set without labels"
+        )
     axes.set_xlabel(f"{unit}; the last bar holds all beyond")
     axes.set_ylabel("share of frames")
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -136,13 +151,19 @@ def history_figure(history: pd.DataFrame) -> Figure:
         history: one row an epoch: phase, epoch, and one column a loss.
     """
     figure, axes = _figure(5.2, 3.4)
-    losses = history.drop(columns=["phase", "epoch"], errors="ignore").select_dtypes("number").dropna(axis=1, how="all")
+    losses = (
+        history.drop(columns=["phase", "epoch"], errors="ignore")
+        .select_dtypes("number")
+        .dropna(axis=1, how="all")
+    )
     epochs = np.arange(1, len(history) + 1)
     for (name, values), colour in zip(losses.items(), _cycle(losses.shape[1]), strict=True):
         dashed = str(name).startswith("holdout")
         colour = MUTED if dashed else colour
         style = "--" if dashed else "-"
-        axes.plot(epochs, values, style, color=colour, linewidth=1.8, marker="o", markersize=2.5, label=str(name))
+        axes.plot(
+            epochs, values, style, color=colour, linewidth=1.8, marker="o", markersize=2.5, label=str(name)
+        )
     if (losses.fillna(1) > 0).to_numpy().all():
         axes.set_yscale("log")
     if "phase" in history:
@@ -150,8 +171,15 @@ def history_figure(history: pd.DataFrame) -> Figure:
             if start:
                 axes.axvline(start + 0.5, color=MUTED, linewidth=0.8)
             phase = str(history["phase"].iloc[start])
-            place = {"xytext": (2, 4), "textcoords": "offset points", "fontsize": 8, "color": MUTED}
-            axes.annotate(phase, (start + 0.5, 1), xycoords=("data", "axes fraction"), **place)
+            axes.annotate(
+                phase,
+                (start + 0.5, 1),
+                (2, 4),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                fontsize=8,
+                color=MUTED,
+            )
     axes.set_xlabel("epoch")
     axes.set_ylabel("mean over the epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -159,22 +187,35 @@ def history_figure(history: pd.DataFrame) -> Figure:
     return figure
 
 
-def comparison_figure(values: Mapping[str, tuple[float, float, float]], controls: Mapping[str, float]) -> Figure:
+def comparison_figure(
+    values: Mapping[str, tuple[float, float, float]], controls: Mapping[str, float]
+) -> Figure:
     """AUC by method with its interval, best on top; the controls are lines.
 
     Args:
         values: method -> (AUC, low, high); NaN bounds draw no interval.
         controls: name -> AUC.
     """
-    figure, axes = _figure(7.2, 1.0 + 0.42 * len(values))
+    figure, axes = _figure(5.4, 1.2 + 0.55 * len(values))
     for (name, value), style in zip(controls.items(), (":", "--", "-."), strict=False):
         axes.axvline(value, color=MUTED, linewidth=1.2, linestyle=style, label=f"{name}: {value:.2f}")
     ranked = sorted(values.items(), key=lambda item: item[1][0])
     for place, (_, (mean, low, high)) in enumerate(ranked):
         if np.isfinite(low):
-            axes.plot([low, high], [place, place], color=NORMAL, linewidth=3, alpha=0.35, solid_capstyle="round")
+            axes.plot(
+                [low, high], [place, place], color=NORMAL, linewidth=3, alpha=0.35, solid_capstyle="round"
+            )
         axes.plot(mean, place, "o", color=NORMAL, markersize=8)
-        axes.annotate(f"{mean:.3f}", (mean, place), (0, 8), textcoords="offset points", ha="center", fontsize=9, color=INK)
+        axes.annotate(
+            f"{mean:.3f}",
+            (mean, place),
+            (0, 8),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            color=INK,
+            bbox={"facecolor": "white", "linewidth": 0, "pad": 1},
+        )
     axes.set_yticks(range(len(ranked)), [name for name, _ in ranked])
     axes.tick_params(axis="y", labelsize=10, labelcolor=INK)
     finite = [number for value in values.values() for number in value if np.isfinite(number)]
@@ -183,7 +224,7 @@ def comparison_figure(values: Mapping[str, tuple[float, float, float]], controls
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("micro AUC")
     if controls:
-        axes.legend(frameon=False, fontsize=8.5, loc="upper center", bbox_to_anchor=(0.5, 1.18), ncols=len(controls))
+        figure.legend(frameon=False, fontsize=9, loc="outside upper left")
     return figure
 
 
@@ -209,7 +250,7 @@ def examples_figure(examples: Sequence[Example], columns: int = 4) -> Figure:
 
 
 def _with_heat(example: Example) -> np.ndarray:
-    """The frame in grey, uint8-like float (H, W, 3) in [0, 1], with the error over it, more opaque where it is larger."""
+    """The frame in grey, float (H, W, 3) in [0, 1], the error over it, more opaque where it is larger."""
     grey = np.repeat(example.frame.mean(axis=2, keepdims=True) / 255, 3, axis=2)
     height, width = grey.shape[:2]
     heat = np.clip(example.error / max(example.ceiling, 1e-12), 0, 1)
@@ -250,4 +291,6 @@ def _intervals(video: pd.DataFrame) -> list[tuple[int, int]]:
     label = video["label"].fillna(False).to_numpy(dtype=bool)
     frame = video["frame"].to_numpy()
     edges = np.flatnonzero(np.diff(np.concatenate([[0], label.astype(int), [0]])))
-    return [(int(frame[first]), int(frame[end - 1])) for first, end in zip(edges[::2], edges[1::2], strict=True)]
+    return [
+        (int(frame[first]), int(frame[end - 1])) for first, end in zip(edges[::2], edges[1::2], strict=True)
+    ]

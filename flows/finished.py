@@ -1,4 +1,4 @@
-"""Finished jobs, read back from their directories: what tracking, the registry, the tables and the page are made from."""
+"""Finished jobs, read back from their directories for tracking, the registry, the tables and the page."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class FinishedJob:
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """`scores.parquet`: camera, split, video, frame, label, and one column a signal; one row a scored frame."""
+        """`scores.parquet`: camera, split, video, frame, label, one column a signal; one row a scored frame."""
         return read_scores(self.directory / "scores.parquet")
 
     @cached_property
@@ -64,7 +64,7 @@ class FinishedJob:
         return bool(self.metrics["metrics"])
 
     def measured(self, signal: str, normalisation: str) -> dict[str, Any] | None:
-        """The entry of `metrics.json` for one signal under one normalisation; none where it was not measured."""
+        """The entry of `metrics.json` for a signal under a normalisation; none where it was not measured."""
         for entry in self.metrics["metrics"]:
             if entry["signal"] == signal and entry["normalisation"] == normalisation:
                 return dict(entry)
@@ -87,9 +87,18 @@ def read_finished(directory: Path) -> FinishedJob:
     Raises:
         JobError: a file that a finished job has is missing.
     """
-    for name in ("job.json", "history.csv", "model.safetensors", "model.json", "scores.parquet", "metrics.json"):
+    for name in (
+        "job.json",
+        "history.csv",
+        "model.safetensors",
+        "model.json",
+        "scores.parquet",
+        "metrics.json",
+    ):
         if not (directory / name).exists():
-            raise JobError(f"{directory} has no {name}: the job is not finished, run it again with `vad benchmark`.")
+            raise JobError(
+                f"{directory} has no {name}: the job is not finished, run it again with `vad benchmark`."
+            )
     fields = json.loads((directory / "job.json").read_text(encoding="utf-8"))
     fields.pop("fingerprint")
     return FinishedJob(Job.model_validate(fields), directory)

@@ -1,4 +1,4 @@
-"""The figures of one finished job, written into its directory: `figures/*.png`, which its MLflow run and the report show."""
+"""The figures of one finished job, `figures/*.png` in its directory: its MLflow run and the report show them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,12 @@ _APART = 25
 
 
 def write_job_figures(finished: FinishedJob, store: FrameStore) -> Path:
-    """Draw the figures of a finished job and return their folder; figures of the same numbers are drawn once.
+    """Draw the figures of a finished job and return their folder.
 
     `history.png` always; `scores.png` where there is test video; where it is labelled also `roc.png`,
     `histogram.png` and `frames.png`: the worst and the best frames with their error maps.
     """
     folder = finished.directory / "figures"
-    numbers = finished.directory / "metrics.json"
-    if folder.exists() and folder.stat().st_mtime_ns >= numbers.stat().st_mtime_ns:
-        return folder
     # Drawn aside and renamed: a job that is killed here leaves no folder that looks whole.
     partial = finished.directory / ".figures.partial"
     shutil.rmtree(partial, ignore_errors=True)
@@ -108,7 +105,7 @@ def _examples(finished: FinishedJob, store: FrameStore, frames: pd.DataFrame) ->
     shown: list[tuple[pd.Series, np.ndarray, np.ndarray]] = []
     for _, row in picked.iterrows():
         shown.append((row, *_frame_and_error(method, videos[row["camera"], row["video"]], int(row["frame"]))))
-    ceiling = float(np.quantile(np.concatenate([error.ravel() for _, _, error in shown]), 0.999))
+    ceiling = float(np.quantile(np.concatenate([error.ravel() for _, _, error in shown]), 0.995))
     return [
         Example(
             title=str(row["kind"]),

@@ -40,11 +40,16 @@ def plan(
 
 def is_finished(job: Job, project: Project) -> bool:
     """Whether the job's directory holds its numbers already."""
-    return jobs.finished_metrics(job, job.directory(project.paths.runs), project.params.evaluation) is not None
+    return (
+        jobs.finished_metrics(job, job.directory(project.paths.runs), project.params.evaluation) is not None
+    )
 
 
 def run(job: Job, project: Project, threads: int) -> str:
-    """Train, score and measure a job, resuming what is begun and keeping what is finished; log it; returns its MLflow run."""
+    """Train, score, measure and log a job; returns its MLflow run.
+
+    What is begun is resumed, what is finished is kept.
+    """
     directory = job.directory(project.paths.runs)
     store = FrameStore(project.paths.frames / job.dataset / job.frames)
     measured = is_finished(job, project)

@@ -1,4 +1,4 @@
-"""Progress of jobs that run in other processes: each writes `progress.json` into its directory, the terminal shows them."""
+"""Progress of jobs in other processes: each writes `progress.json` into its directory, the terminal shows them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def watch(directories: Mapping[str, Path], ended: Collection[str]) -> None:
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
-        bar_of = {title: bars.add_task(title, total=None, visible=False, start=False) for title in directories}
+        bar_of = {
+            title: bars.add_task(title, total=None, visible=False, start=False) for title in directories
+        }
         waiting = dict(directories)
         while waiting:
             for title, directory in list(waiting.items()):

@@ -22,7 +22,7 @@ SOURCES = ("flows", "vad_models", "params.yaml", "pyproject.toml")
 
 
 def git_commit(paths: Paths) -> str:
-    """Hash of the commit that is checked out, with `-dirty` where the sources differ from it; else `untracked`."""
+    """Hash of the commit that is checked out, `-dirty` where sources differ from it; else `untracked`."""
     try:
         commit = _git(paths, "rev-parse", "HEAD")
         return f"{commit}-dirty" if _git(paths, "status", "--porcelain", "--", *SOURCES) else commit
@@ -38,8 +38,9 @@ def _git(paths: Paths, *arguments: str) -> str:
 def data_version(paths: Paths, dataset: str) -> str:
     """DVC's hash of `data/<dataset>`; else `untracked`.
 
-    `dvc.lock` knows the dataset's own folder, which the stages see as `ingest/<dataset>`; before one has run, `data.dvc`
-    knows `data/` as a whole. Both are read as the YAML that they are: importing dvc takes seconds.
+    `dvc.lock` knows the dataset's own folder, which the stages see as `ingest/<dataset>`; before one has
+    run, `data.dvc` knows `data/` as a whole. Both are read as the YAML that they are: importing dvc takes
+    seconds.
     """
     stages = _read_yaml(paths, "dvc.lock").get("stages", {}).values()
     entries = [entry for stage in stages for entry in stage.get("deps", [])]
@@ -58,7 +59,7 @@ def _read_yaml(paths: Paths, name: str) -> dict[str, Any]:
 
 
 def record_provenance(paths: Paths, dataset: str, directory: Path) -> dict[str, str]:
-    """Write `provenance.json` beside a job that was just computed: commit of the code, DVC's version of the data.
+    """Write `provenance.json` beside a job that was just computed: commit and DVC's version of the data.
 
     A job keeps the provenance it was computed with: the file is not replaced when the job is used again.
     """

@@ -1,4 +1,4 @@
-"""The registered model, as MLflow loads it: code from the installed package, weights as safetensors, no pickle.
+"""The registered model, as MLflow loads it: code from the installed package, weights as safetensors.
 
 MLflow finds this module by the name that the model's `MLmodel` file states and calls `_load_pyfunc`.
 """
@@ -23,12 +23,13 @@ __all__ = ["PyfuncDetector", "signature"]
 class PyfuncDetector:
     """Scores one video a call.
 
-    `predict` takes a path, or a table with one column: one row that holds a path, or one row a frame, uint8 (H, W, C)
-    arrays of the size that the model was trained on. A path names a video file, a folder of frames, or an .npy file of
-    uint8 (T, H, W, C); a video or folder is resized. An array of frames is passed as
-    `pd.DataFrame({"frame": list(frames)})`, for MLflow's signatures know no arrays beside paths.
+    `predict` takes a path, or a table with one column: one row that holds a path, or one row a frame, uint8
+    (H, W, C) arrays of the size that the model was trained on. A path names a video file, a folder of
+    frames, or an .npy file of uint8 (T, H, W, C); a video or folder is resized. An array of frames is
+    passed as `pd.DataFrame({"frame": list(frames)})`, for MLflow's signatures know no arrays beside paths.
 
-    The answer has one row a scored frame: `frame`, every signal, `score` (deviations above normal), `is_abnormal`.
+    The answer has one row a scored frame: `frame`, every signal, `score` (deviations above normal),
+    `is_abnormal`.
     """
 
     def __init__(self, detector: Detector) -> None:
@@ -53,7 +54,7 @@ def signature(detector: Detector) -> ModelSignature:
     """What `predict` takes and gives."""
     signals = [ColSpec(DataType.double, name) for name in detector.method.signals]
     return ModelSignature(
-        inputs=Schema([ColSpec(AnyType())]),
+        inputs=Schema([ColSpec(AnyType())]),  # type: ignore[no-untyped-call]
         outputs=Schema(
             [
                 ColSpec(DataType.long, "frame"),

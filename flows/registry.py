@@ -1,8 +1,9 @@
 """The registry: one model a camera, its best version under the alias `champion`.
 
-A camera's champion is chosen by a criterion that is written on the version (`selected_on`). With labelled test video it
-is the headline AUC, and the AUC that is reported is cross-fitted; without, a criterion on normal video alone. A version
-that is not better than the champion, by the same criterion on the same data, is kept but not promoted.
+A camera's champion is chosen by a criterion that is written on the version (`selected_on`). With labelled
+test video it is the headline AUC, and the AUC that is reported is cross-fitted; without, a criterion on
+normal video alone. A version that is not better than the champion, by the same criterion on the same data,
+is kept but not promoted.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ CHAMPION = "champion"
 """Alias of the version that serves a camera."""
 
 _REQUIREMENTS = ("vad-workbench", "torch", "numpy", "pandas", "safetensors", "pydantic")
-"""What the model runs on, with the project itself. Stated, because MLflow's inference of requirements takes minutes."""
+"""What the model runs on. Stated, because MLflow's inference of requirements takes minutes."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ def model_name(dataset: str, camera: str) -> str:
 def promote(paths: Paths, jobs: Sequence[FinishedJob], methods: Sequence[str]) -> Promotion:
     """Choose the best of one camera's finished jobs, register it, and make it the champion if it is better.
 
-    A job that is registered already is not registered again. A refusal is a result, not an error: the version is kept
-    with the tag `promotion`, which says why.
+    A job that is registered already is not registered again. A refusal is a result, not an error: the
+    version is kept with the tag `promotion`, which says why.
 
     Args:
         paths: of the project.
@@ -128,7 +129,8 @@ def load_champion(paths: Paths, dataset: str, camera: str) -> Champion:
         champion = _champion(client, name)
         if champion is None:
             raise JobError(
-                f"camera {camera} of {dataset} has no champion: train one with `vad benchmark --dataset {dataset}`."
+                f"camera {camera} of {dataset} has no champion: "
+                f"train one with `vad benchmark --dataset {dataset}`."
             )
         uri = client.get_model_version_download_uri(name, champion.version)
         folder = mlflow.artifacts.download_artifacts(artifact_uri=uri, tracking_uri=client.tracking_uri)
@@ -172,7 +174,9 @@ def _compare(choice: Choice, champion: Mapping[str, str] | None) -> tuple[bool, 
     if choice.value is None:
         return True, "nothing was measured that could compare it with the champion"
     before = float(champion["criterion_value"])
-    numbers = f"{choice.criterion} {choice.value:.4f} against {before:.4f} of the champion ({champion['method']})"
+    numbers = (
+        f"{choice.criterion} {choice.value:.4f} against {before:.4f} of the champion ({champion['method']})"
+    )
     return (True, f"better: {numbers}") if choice.value > before else (False, f"not better: {numbers}")
 
 
@@ -195,7 +199,7 @@ def _register(client: MlflowClient, paths: Paths, name: str, choice: Choice) -> 
         client.create_registered_model(
             name,
             tags={"dataset": job.dataset, "camera": job.camera},
-            description=f"Anomaly detector of camera {job.camera} of {job.dataset}; the alias `{CHAMPION}` serves it.",
+            description=f"Detector of camera {job.camera} of {job.dataset}; the alias `{CHAMPION}` serves it.",
         )
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
@@ -222,7 +226,9 @@ def _save(finished: FinishedJob, folder: Path) -> None:
                 loader_module="flows.pyfunc_model",
                 data_path=str(detector),
                 signature=signature(load_detector(detector)),
-                pip_requirements=[f"{name}=={installed_version(name).split('+')[0]}" for name in _REQUIREMENTS],
+                pip_requirements=[
+                    f"{name}=={installed_version(name).split('+')[0]}" for name in _REQUIREMENTS
+                ],
             )
 
 
@@ -254,18 +260,23 @@ def _card(choice: Choice, reason: str) -> str:
     job, threshold = finished.job, finished.metrics["threshold"]
     provenance = read_provenance(finished.directory)
     lines = [
-        f"**{job.label}** on camera {job.camera} of {job.dataset}, signal `{finished.headline}`, seed {job.seed}.",
+        f"**{job.label}** on camera {job.camera} of {job.dataset}, "
+        f"signal `{finished.headline}`, seed {job.seed}.",
         "",
         f"- Chosen on: {choice.selected_on}.",
         f"- Worth: {choice.worth}.",
         f"- Promotion: {reason}.",
         f"- Threshold: {threshold['value']:.2f} standard deviations above normal video, set for "
-        f"{threshold['false_alarms_per_hour']:g} false alarms an hour on {threshold['hours'] * 60:.1f} minutes of "
-        "held-out normal video, without labels"
-        + (" (extrapolated: so rare an alarm cannot be seen in so little video)." if threshold["extrapolated"] else "."),
+        f"{threshold['false_alarms_per_hour']:g} false alarms an hour on {threshold['hours'] * 60:.1f} "
+        "minutes of held-out normal video, without labels"
+        + (
+            " (extrapolated: so rare an alarm cannot be seen in so little video)."
+            if threshold["extrapolated"]
+            else "."
+        ),
         f"- Input: a path, or frames of {job.frames}; output: one row a frame.",
-        f"- Data {provenance['data_version']} (frames {job.data_version[:12]}), code {provenance['git_commit'][:12]}, "
-        f"profile {job.profile}, fingerprint {job.fingerprint}.",
+        f"- Data {provenance['data_version']} (frames {job.data_version[:12]}), "
+        f"code {provenance['git_commit'][:12]}, profile {job.profile}, fingerprint {job.fingerprint}.",
     ]
     if len(choice.compared) > 1:
         lines += ["", f"| method | {choice.criterion} |", "|---|---|"]

@@ -1,7 +1,7 @@
 """`reports/<dataset>/index.html`: what was measured, on one page that needs no network.
 
-The page is made from `results/<dataset>.csv`, the directories of the jobs that the table names, and the registry. It
-holds no time stamp: the same results give the same page.
+The page is made from `results/<dataset>.csv`, the directories of the jobs that the table names, and the
+registry. It holds no time stamp: the same results give the same page.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ FEW_VIDEOS = 5
 """A camera with fewer test videos has an AUC that says little; the page says so."""
 
 JOB_FIGURES = {
-    "scores": "Score of every test frame, one panel a video; the dashed line is the threshold, set without labels.",
-    "frames": "Frames with the error map over them: false alarms, misses and hits. Orange border: truly abnormal.",
+    "scores": "Score of every test frame, a panel a video; dashed: the threshold, set without labels.",
+    "frames": "Frames under their error map: false alarms, misses and hits. Orange border: truly abnormal.",
     "roc": "ROC of every signal of the method.",
     "histogram": "How the scores of normal and abnormal test frames are distributed.",
     "history": "Losses by epoch; the dashed line is on normal video that was held out from training.",
@@ -95,8 +95,10 @@ class Camera:
     """A camera's section.
 
     Attributes:
-        name; counts: split -> videos, frames and abnormal frames; few: whether it has few labelled test videos.
-        aucs: method -> (mean, low, high) of the headline signal; prior: AUC of the video-prior control, NaN without.
+        name; counts: split -> videos, frames and abnormal frames; few: whether it has few labelled test
+        videos.
+        aucs: method -> (mean, low, high) of the headline signal; prior: AUC of the video-prior control, NaN
+        without.
         champion: tags of its registered champion, none without; model: its name in the registry.
         shown: the job whose figures are shown, none without; figures: (name, what it shows, data URI).
         operation: what an operator would have seen, none without labels.
@@ -199,8 +201,14 @@ def _first(row: ComparisonRow) -> str:
 
 
 def _comparison(rows: Sequence[ComparisonRow]) -> Figure:
-    values = {f"{row.method}, {row.signal}": row.auc[SHOWN[0]] for row in rows if not row.control and row.headline}
-    controls = {CONTROL_TITLES[row.method].removeprefix("control: "): row.auc["none"][0] for row in rows if row.control}
+    values = {
+        f"{row.method}, {row.signal}": row.auc[SHOWN[0]] for row in rows if not row.control and row.headline
+    }
+    controls = {
+        CONTROL_TITLES[row.method].removeprefix("control: "): row.auc["none"][0]
+        for row in rows
+        if row.control
+    }
     return comparison_figure(values, controls)
 
 

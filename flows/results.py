@@ -1,8 +1,8 @@
 """`results/<dataset>.csv`: what was measured, one row a camera, method, seed, signal and normalisation.
 
-Beside the rows of the jobs stand camera `all` (all test frames, each scored by its camera's model), seed `all` (mean
-over seeds) and two controls that have not seen a pixel. The file is sorted and rounded: a run that computes nothing new
-changes nothing in it.
+Beside the rows of the jobs stand camera `all` (all test frames, each scored by its camera's model), seed
+`all` (mean over seeds) and two controls that have not seen a pixel. The file is sorted and rounded: a run
+that computes nothing new changes nothing in it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,18 @@ COSTS = {"train_minutes": 2, "params_m": 4, "gflop_per_frame": 4, "fps_train": 1
 """What a job costs, and the decimals it is written with."""
 
 COLUMNS = (
-    *("dataset", "camera", "method", "variant", "seed", "profile", "signal", "headline", "normalisation", "labels"),
+    *(
+        "dataset",
+        "camera",
+        "method",
+        "variant",
+        "seed",
+        "profile",
+        "signal",
+        "headline",
+        "normalisation",
+        "labels",
+    ),
     *("frames_scored", *RATES, *COSTS, "fingerprint", "git_commit", "command"),
 )
 
@@ -44,8 +55,9 @@ _KEY = ["camera", "method", "variant", "signal", "normalisation"]
 def build_results(jobs: Sequence[FinishedJob]) -> pd.DataFrame:
     """The table of one dataset's finished jobs, columns `COLUMNS`.
 
-    `auc_low` and `auc_high` are a bootstrap interval over videos in the rows of one seed, and Student's t interval over
-    seeds in rows of seed `all`; where there is one seed only, its row is repeated with its bootstrap interval.
+    `auc_low` and `auc_high` are a bootstrap interval over videos in the rows of one seed, and Student's t
+    interval over seeds in rows of seed `all`; where there is one seed only, its row is repeated with its
+    bootstrap interval.
 
     Raises:
         DataError: there are no jobs.
@@ -83,7 +95,7 @@ def read_results(path: Path) -> pd.DataFrame:
 
 
 def _training_rows(trained: Sequence[FinishedJob]) -> Iterator[dict[str, Any]]:
-    """Rows of one method (or variant) and seed: its jobs, and what can be pooled from them or told apart in them."""
+    """Rows of one method (or variant) and seed: its jobs, what is pooled from them or told apart in them."""
     for finished in trained:
         named = {**_named(finished), **_costs([finished]), "fingerprint": finished.job.fingerprint}
         yield from _metric_rows(finished, named, finished.metrics["metrics"])
@@ -99,7 +111,9 @@ def _training_rows(trained: Sequence[FinishedJob]) -> Iterator[dict[str, Any]]:
             yield from _metric_rows(first, named, _measured(first, scores[scores["camera"] == camera]))
     else:
         scores = scores[scores["camera"].isin(labelled)]
-        yield from _metric_rows(first, {**_named(first), "camera": "all", **_costs(trained)}, _measured(first, scores))
+        yield from _metric_rows(
+            first, {**_named(first), "camera": "all", **_costs(trained)}, _measured(first, scores)
+        )
 
 
 def _named(finished: FinishedJob) -> dict[str, Any]:
@@ -133,7 +147,14 @@ def _metric_rows(
     """A row an entry; one row without rates where there was no labelled video to measure on."""
     if not entries:
         signal, how = finished.headline, finished.normalisation
-        yield {**named, "signal": signal, "headline": True, "normalisation": how, "labels": "none", "frames_scored": 0}
+        yield {
+            **named,
+            "signal": signal,
+            "headline": True,
+            "normalisation": how,
+            "labels": "none",
+            "frames_scored": 0,
+        }
     for entry in entries:
         kept = {name: entry[name] for name in ("signal", "normalisation", "labels", "frames_scored", *RATES)}
         yield {**named, **kept, "headline": entry["signal"] == finished.headline}
@@ -188,7 +209,7 @@ def _rounded(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:
-    """By camera, method, variant, seed (numbers before `all`), headline signal first, normalisations in their order."""
+    """By camera, method, variant and seed (`all` last), the headline signal first."""
     order = pd.DataFrame(
         {
             "camera": table["camera"].map(lambda camera: (camera == "all", camera)),

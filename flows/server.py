@@ -89,7 +89,9 @@ def start(server: Server, root: Path) -> None:
     while not server.ready:
         if process.poll() is not None or time.monotonic() > deadline:
             stop(server)
-            raise JobError(f"the {server.name} server did not start on port {server.port}: {server.log} says why.")
+            raise JobError(
+                f"the {server.name} server did not start on port {server.port}: {server.log} says why."
+            )
         time.sleep(0.2)
 
 
@@ -131,7 +133,9 @@ def prefect_server(paths: Paths) -> Iterator[str]:
         if url is None:
             own = f"{standing.url}/api" if standing.pid_file.exists() and standing.ready else None
             url = own or f"http://127.0.0.1:{stack.enter_context(_server(home))}/api"
-            stack.enter_context(_environment(PREFECT_API_URL=url, PREFECT_HOME=os.environ.get("PREFECT_HOME", str(home))))
+            stack.enter_context(
+                _environment(PREFECT_API_URL=url, PREFECT_HOME=os.environ.get("PREFECT_HOME", str(home)))
+            )
         yield url
         _send_what_waits()
 
@@ -170,7 +174,9 @@ def _server(home: Path) -> Iterator[int]:
     try:
         port = process.stdout.readline().strip()
         if not port:
-            raise JobError(f"the Prefect server did not start: {log} says why; PREFECT_API_URL can name another server.")
+            raise JobError(
+                f"the Prefect server did not start: {log} says why; PREFECT_API_URL can name another server."
+            )
         yield int(port)
     finally:
         process.stdin.close()

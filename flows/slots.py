@@ -28,7 +28,9 @@ def slots() -> int:
     if wanted is None:
         return 1 if cuda_devices() else cores()
     if not wanted.isdecimal() or int(wanted) < 1:
-        raise SettingsError(f"VAD_SLOTS = {wanted!r} is not allowed: it is the number of jobs at once, 1 or more.")
+        raise SettingsError(
+            f"VAD_SLOTS = {wanted!r} is not allowed: it is the number of jobs at once, 1 or more."
+        )
     return int(wanted)
 
 
@@ -54,7 +56,9 @@ def task_runner() -> TaskRunner[Any]:
 
             return RayTaskRunner(address=os.environ.get("RAY_ADDRESS"))
     except ImportError:
-        raise SettingsError(f"VAD_RUNNER = {wanted!r} needs an extra: pip install -e '.[{wanted}]'.") from None
+        raise SettingsError(
+            f"VAD_RUNNER = {wanted!r} needs an extra: pip install -e '.[{wanted}]'."
+        ) from None
     if wanted != "processes":
         raise SettingsError(f"VAD_RUNNER = {wanted!r} is not allowed: it is processes, dask or ray.")
     return ProcessPoolTaskRunner(max_workers=slots(), initializer=end_with_parent)

@@ -68,7 +68,13 @@ def ingest(paths: Paths, dataset: str) -> RawDataset:
     cameras = sorted({video.camera for video in raw.videos})
     write_json(
         paths.ingest / f"{dataset}.json",
-        {"dataset": dataset, "layout": raw.layout, "labels": raw.labels, "cameras": cameras, "videos": len(raw.videos)},
+        {
+            "dataset": dataset,
+            "layout": raw.layout,
+            "labels": raw.labels,
+            "cameras": cameras,
+            "videos": len(raw.videos),
+        },
     )
     return raw
 

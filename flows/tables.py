@@ -1,4 +1,4 @@
-"""Result tables as people read them: one row a method and signal, in the terminal, in README and on the report page."""
+"""Result tables as people read them, in README and on the report page: one row a method and signal."""
 
 from __future__ import annotations
 
@@ -74,7 +74,9 @@ def comparison_rows(results: pd.DataFrame) -> list[ComparisonRow]:
     for (method, variant, signal), group in means.groupby(["method", "variant", "signal"], sort=False):
         control = method in CONTROLS
         by_normalisation = group.set_index("normalisation")
-        shown = by_normalisation.loc["none" if control else next(n for n in SHOWN if n in by_normalisation.index)]
+        shown = by_normalisation.loc[
+            "none" if control else next(n for n in SHOWN if n in by_normalisation.index)
+        ]
         label = method if variant == "default" else f"{method}_{variant}"
         same = table[(table["method"] == method) & (table["variant"] == variant) & (table["seed"] != "all")]
         rows.append(
@@ -85,7 +87,7 @@ def comparison_rows(results: pd.DataFrame) -> list[ComparisonRow]:
                 control=control,
                 seeds=0 if control else same["seed"].nunique(),
                 auc={
-                    how: tuple(float(one[name]) for name in ("auc_micro", "auc_low", "auc_high"))
+                    how: (float(one["auc_micro"]), float(one["auc_low"]), float(one["auc_high"]))
                     for how, one in by_normalisation.iterrows()
                 },
                 eer=float(shown["eer"]),
@@ -104,14 +106,25 @@ def comparison_rows(results: pd.DataFrame) -> list[ComparisonRow]:
 def readme_table(results: pd.DataFrame) -> str:
     """A markdown table of `comparison_rows`, with a line that says what the numbers are."""
     rows = comparison_rows(results)
-    head = ["method", "signal", *(f"AUC `{how}`" for how in SHOWN), "EER", "AP", "train", "parameters", "scoring"]
+    head = [
+        "method",
+        "signal",
+        *(f"AUC `{how}`" for how in SHOWN),
+        "EER",
+        "AP",
+        "train",
+        "parameters",
+        "scoring",
+    ]
     lines = [head, ["---", "---", *["--:"] * (len(head) - 2)]]
     for row in rows:
         if row.control:
             name, signal = f"*{CONTROL_TITLES[row.method]}*", ""
             aucs = [interval_text(row.auc["none"]), *[""] * (len(SHOWN) - 1)]
         else:
-            name, signal = (f"**{row.method}**", f"**{row.signal}**") if row.headline else (row.method, row.signal)
+            name, signal = (
+                (f"**{row.method}**", f"**{row.signal}**") if row.headline else (row.method, row.signal)
+            )
             aucs = [interval_text(row.auc[how]) if how in row.auc else "" for how in SHOWN]
         rates = [number_text(row.eer, 3), number_text(row.average_precision, 3)]
         costs = [
@@ -119,7 +132,9 @@ def readme_table(results: pd.DataFrame) -> str:
             number_text(row.params_m, 2, " M"),
             number_text(row.fps_score, 0, " frames/s"),
         ]
-        lines.append([name, signal, *aucs, *rates, *(costs if row.headline and not row.control else ["", "", ""])])
+        lines.append(
+            [name, signal, *aucs, *rates, *(costs if row.headline and not row.control else ["", "", ""])]
+        )
     return "\n".join(["| " + " | ".join(cells) + " |" for cells in lines] + ["", _caption(results, rows)])
 
 
@@ -163,6 +178,6 @@ def _caption(results: pd.DataFrame, rows: Sequence[ComparisonRow]) -> str:
     profile = ", ".join(sorted(set(results["profile"].dropna())))
     return (
         f"Frame-level micro AUC, mean of {seeds} seed{'s' * (seeds != 1)} with its interval ({interval}); "
-        f"EER and AP under `{SHOWN[0]}`; {scored} test frames scored, labels `{labels}`, profile `{profile}`. "
-        f"The headline signal of each method is bold."
+        f"EER and AP under `{SHOWN[0]}`; {scored} test frames scored, labels `{labels}`, "
+        f"profile `{profile}`. The headline signal of each method is bold."
     )

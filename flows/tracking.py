@@ -1,8 +1,8 @@
 """MLflow: one experiment a dataset, one run a finished job.
 
-A run is written in one go from the job's directory, through an explicit client: jobs finish in several processes at
-once, and MLflow's "active run" is one per process. The run's fingerprint makes it unique: a finished run is found
-rather than logged again, and one that died half-way is replaced.
+A run is written in one go from the job's directory, through an explicit client: jobs finish in several
+processes at once, and MLflow's "active run" is one per process. The run's fingerprint makes it unique: a
+finished run is found rather than logged again, and one that died half-way is replaced.
 """
 
 from __future__ import annotations
@@ -38,7 +38,15 @@ _PATIENCE = {
 """MLflow's own defaults wait several minutes for a server that is not there."""
 
 _SCALARS = ("train_minutes", "params_m", "gflop_per_frame", "fps_train", "fps_score", "label_free_auc")
-_FRAME_METRICS = ("auc_micro", "auc_low", "auc_high", "auc_macro", "eer", "average_precision", "frames_scored")
+_FRAME_METRICS = (
+    "auc_micro",
+    "auc_low",
+    "auc_high",
+    "auc_macro",
+    "eer",
+    "average_precision",
+    "frames_scored",
+)
 
 
 def tracking_uri(paths: Paths) -> str:
@@ -73,7 +81,7 @@ def server_errors(paths: Paths) -> Iterator[None]:
 def prepare_tracking(paths: Paths, dataset: str) -> str:
     """Make the database and the experiment where they are missing; returns the experiment's id.
 
-    Called once before jobs start: several processes that meet a new database would all try to make its tables.
+    Called once before jobs start: several processes that meet a new database would all make its tables.
 
     Raises:
         JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
@@ -107,8 +115,9 @@ def log_job(paths: Paths, finished: FinishedJob) -> str:
     """Log a finished job as one run and return its id; a job that is already logged is only found.
 
     The run holds parameters, tags, the dataset, losses by epoch, every metric (`auc_micro`, and by signal and
-    normalisation as `auc_micro/latent/per_video`), and the job's files and figures. Runs of the same fingerprint that
-    were left running or failed are deleted; one that was measured with other evaluation settings gets the new numbers.
+    normalisation as `auc_micro/latent/per_video`), and the job's files and figures. Runs of the same
+    fingerprint that were left running or failed are deleted; one that was measured with other evaluation
+    settings gets the new numbers.
 
     Raises:
         JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
@@ -153,7 +162,9 @@ def _log_training(client: MlflowClient, paths: Paths, run_id: str, finished: Fin
 def _log_measurement(client: MlflowClient, run_id: str, finished: FinishedJob) -> None:
     """What the evaluation settings settle too: the metrics, the files, the figures."""
     now = _now()
-    client.log_batch(run_id, metrics=[Metric(name, value, now, 0) for name, value in _final_metrics(finished).items()])
+    client.log_batch(
+        run_id, metrics=[Metric(name, value, now, 0) for name, value in _final_metrics(finished).items()]
+    )
     for name in ARTIFACTS:
         if (finished.directory / name).exists():
             client.log_artifact(run_id, str(finished.directory / name))
@@ -208,14 +219,16 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _final_metrics(finished: FinishedJob) -> dict[str, float]:
-    """Every number of `metrics.json`; those of the headline under the headline normalisation also by their bare name."""
+    """Every number of `metrics.json`; the headline's (signal and normalisation) also by their bare name."""
     numbers = {name: finished.metrics.get(name) for name in _SCALARS}
     for entry in finished.metrics["metrics"]:
         for name in _FRAME_METRICS:
             numbers[f"{name}/{entry['signal']}/{entry['normalisation']}"] = entry.get(name)
     headline = finished.measured(finished.headline, finished.normalisation) or {}
     numbers |= {name: headline.get(name) for name in _FRAME_METRICS}
-    return {name: float(value) for name, value in numbers.items() if value is not None and math.isfinite(value)}
+    return {
+        name: float(value) for name, value in numbers.items() if value is not None and math.isfinite(value)
+    }
 
 
 def _epoch_metrics(history: pd.DataFrame) -> Iterator[tuple[int, str, float]]:

@@ -71,7 +71,9 @@ def validate(paths: Paths, dataset: str) -> Path:
     if violations:
         others = f"; {len(violations) - 1} more are listed" if len(violations) > 1 else "; it is shown"
         where = f"{paths.validation.name}/{dataset}/docs/index.html"
-        raise DataError(f"{dataset} breaks the rule '{violations[0].rule}': {violations[0].phrase}{others} in {where}.")
+        raise DataError(
+            f"{dataset} breaks the rule '{violations[0].rule}': {violations[0].phrase}{others} in {where}."
+        )
     write_manifest(manifest, folder / "manifest.parquet")
     return folder / "manifest.parquet"
 
@@ -109,7 +111,7 @@ def _by_camera(manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def _overall(manifest: pd.DataFrame, dataset: str) -> pd.DataFrame:
-    """One row: counts of the dataset; the abnormal share is NaN, which expectations pass over, where nothing is labelled."""
+    """One row: counts of the dataset. Without labels the abnormal share is NaN, which expectations pass over."""
     train, test = (manifest[manifest["split"] == split] for split in ("train", "test"))
     labelled = int(test.loc[test["labelled"], "frames"].sum())
     abnormal = int(test["abnormal_frames"].sum())
@@ -151,14 +153,19 @@ def _rules(expected: ExpectedCounts | None, cameras: pd.DataFrame) -> list[_Rule
             "a video has a label for every frame",
             "videos",
             gxe.ExpectColumnPairValuesToBeEqual(
-                column_A="label_frames", column_B="frames", row_condition="labelled==True", condition_parser="pandas"
+                column_A="label_frames",
+                column_B="frames",
+                row_condition="labelled==True",
+                condition_parser="pandas",
             ),
             f"{video} has {{label_frames}} labels for {{frames}} frames",
         ),
         _Rule(
             "no more frames are abnormal than there are",
             "videos",
-            gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A="frames", column_B="abnormal_frames", or_equal=True),
+            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+                column_A="frames", column_B="abnormal_frames", or_equal=True
+            ),
             f"{video} has {{abnormal_frames}} abnormal frames of {{frames}}",
         ),
         _Rule(
@@ -221,7 +228,10 @@ def _counts(expected: ExpectedCounts, cameras: pd.DataFrame) -> list[_Rule]:
     ]
     for camera in sorted(set(expected.per_camera) & set(cameras["camera"])):
         published = expected.per_camera[camera]
-        for column, count in (("train_videos", published.train_videos), ("test_videos", published.test_videos)):
+        for column, count in (
+            ("train_videos", published.train_videos),
+            ("test_videos", published.test_videos),
+        ):
             rules.append(
                 _Rule(
                     f"as many {column.replace('_', ' ')} of camera {camera} as published",
@@ -247,7 +257,9 @@ def _run(rules: Sequence[_Rule], tables: dict[str, pd.DataFrame], docs: Path) ->
     shutil.rmtree(docs, ignore_errors=True)
     store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs.absolute())}
     site = {"class_name": "SiteBuilder", "show_how_to_buttons": False, "store_backend": store}
-    context.update_data_docs_site("local_site", {**site, "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"}})
+    context.update_data_docs_site(
+        "local_site", {**site, "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"}}
+    )
     source = context.data_sources.add_pandas("manifest")
     broken: dict[int, list[dict[str, Any]]] = {}
     for name, table in tables.items():
@@ -257,7 +269,9 @@ def _run(rules: Sequence[_Rule], tables: dict[str, pd.DataFrame], docs: Path) ->
             rules[index].expectation.notes = rules[index].name
         batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
         suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
-        definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
+        definition = context.validation_definitions.add(
+            gx.ValidationDefinition(name=name, data=batch, suite=suite)
+        )
         outcome = definition.run(
             batch_parameters={"dataframe": table},
             result_format={"result_format": "COMPLETE", "unexpected_index_column_names": _KEYS[name]},
@@ -276,7 +290,9 @@ def _broken_rows(result: Any, table: pd.DataFrame, keys: list[str]) -> list[dict
     if result.success:
         return []
     if "unexpected_index_list" not in result.result:
-        raise RuntimeError(f"Great Expectations could not check {result.expectation_config.type}: {result.exception_info}")
+        raise RuntimeError(
+            f"Great Expectations could not check {result.expectation_config.type}: {result.exception_info}"
+        )
     named = {tuple(entry[key] for key in keys) for entry in result.result["unexpected_index_list"]}
     rows: list[dict[str, Any]] = table.to_dict("records")
     return [row for row in rows if tuple(row[key] for key in keys) in named]

@@ -51,7 +51,8 @@ def test_choosing_among_noise_is_not_rewarded() -> None:
     noise = np.random.default_rng(1)
     label, video = [0, 1] * 40, sorted(["a", "b", "c", "d"] * 20)
     drawn = [
-        select([candidate(f"m{k}", [list(noise.random(80))], label, video) for k in range(8)]) for _ in range(30)
+        select([candidate(f"m{k}", [list(noise.random(80))], label, video) for k in range(8)])
+        for _ in range(30)
     ]
     assert np.mean([selection.auc[selection.winner] for selection in drawn]) > 0.57
     assert np.mean([selection.cross_fitted_auc for selection in drawn]) == pytest.approx(0.5, abs=0.04)

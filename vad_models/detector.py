@@ -1,7 +1,8 @@
-"""A trained method with what makes its score readable: the scale of normal video, and a threshold set without labels.
+"""A trained method with what makes its score readable: the scale of normal video, and a threshold set
+without labels.
 
-This is what is registered, and what `vad score` and MLflow's model run. On disk it is a trained method's files
-(`model.safetensors`, `model.json`) and `calibration.json`.
+This is what is registered, and what `vad score` and MLflow's model run. On disk it is a trained method's
+files (`model.safetensors`, `model.json`) and `calibration.json`.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ class Detector:
         signals = {name: values.astype(np.float64) for name, values in scores.signals.items()}
         score = (signals[self.calibration.signal] - self.calibration.mean) / self.calibration.deviation
         frame = scores.first + np.arange(len(score), dtype=np.int64)
-        return pd.DataFrame({"frame": frame, **signals, "score": score, "is_abnormal": score > self.calibration.threshold})
+        return pd.DataFrame(
+            {"frame": frame, **signals, "score": score, "is_abnormal": score > self.calibration.threshold}
+        )
 
 
 def save_calibration(calibration: Calibration, directory: Path) -> None:
@@ -88,5 +91,7 @@ def load_detector(directory: Path, device: str = "cpu") -> Detector:
     try:
         calibration = Calibration(**json.loads(file.read_text(encoding="utf-8")))
     except (FileNotFoundError, json.JSONDecodeError, TypeError):
-        raise JobError(f"{file} is missing or broken: register the model again with `vad benchmark`.") from None
+        raise JobError(
+            f"{file} is missing or broken: register the model again with `vad benchmark`."
+        ) from None
     return Detector(load_method(directory, device), calibration)

@@ -1,7 +1,8 @@
 """Choosing the best of several methods for a camera, and saying honestly how good the choice is.
 
-Whoever picks the method with the highest AUC on the test video and reports that same AUC reports a number that the
-choice has inflated. Cross-fitting undoes it: each test video is scored by the method that wins on the *other* videos.
+Whoever picks the method with the highest AUC on the test video and reports that same AUC reports a number
+that the choice has inflated. Cross-fitting undoes it: each test video is scored by the method that wins on
+the *other* videos.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ class Candidate:
         name: the method.
         video: (n,) str, the video of each scored frame.
         label: (n,) bool, True = abnormal.
-        scores: (seeds, n) float, higher = more abnormal; comparable between candidates, so that the videos that
-            different winners scored can be pooled (`per_video`: [0, 1]; `training`: z-scores).
+        scores: (seeds, n) float, higher = more abnormal; comparable between candidates, so that the videos
+            that different winners scored can be pooled (`per_video`: [0, 1]; `training`: z-scores).
     """
 
     name: str
@@ -34,7 +35,9 @@ class Candidate:
     scores: np.ndarray
 
     def auc(self, frames: np.ndarray | None = None) -> float:
-        """Micro AUC in [0, 1] over `frames`, (n,) bool, none: all; mean over seeds; NaN where one class is missing."""
+        """Micro AUC in [0, 1] over `frames`, (n,) bool, none: all; mean over seeds; NaN without both
+        classes.
+        """
         chosen = np.ones(len(self.label), dtype=bool) if frames is None else frames
         return float(np.mean([_auc(self.label[chosen], scores[chosen]) for scores in self.scores]))
 
@@ -72,13 +75,13 @@ def select(candidates: Sequence[Candidate]) -> Selection:
 
 
 def cross_fitted_scores(candidates: Sequence[Candidate], winners: dict[str, str]) -> pd.DataFrame:
-    """The frames behind `cross_fitted_auc`: columns seed (index), video, label (bool), score; one row a seed and frame."""
+    """The frames behind `cross_fitted_auc`: columns seed (index), video, label (bool), score."""
     pools = [pool.assign(seed=index) for index, pool in enumerate(_pools(candidates, winners))]
     return pd.concat(pools, ignore_index=True)[["seed", "video", "label", "score"]]
 
 
 def _winners_elsewhere(candidates: Sequence[Candidate]) -> dict[str, str]:
-    """Each video's winner on the other videos; the first candidate where those hold one class only and decide nothing."""
+    """Each video's winner on the other videos; the first candidate where those hold one class only."""
     winners = {}
     for video in sorted(set().union(*(candidate.video for candidate in candidates))):
         elsewhere = [candidate.auc(candidate.video != video) for candidate in candidates]

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vad_models.contract import Features, Method, as_frames
 from vad_models.errors import DataError, SettingsError
+from vad_models.layers.folding import folded
 
 __all__ = ["FrameScore", "Stream"]
 
@@ -27,7 +28,7 @@ class Stream:
     """Scores the frames of one video in order, remembering only the features of the last window.
 
     Args:
-        method: a trained method, in evaluation mode.
+        method: a trained method; it is copied.
         signals: which signals; none: all. Fewer can be much cheaper.
 
     Raises:
@@ -39,7 +40,7 @@ class Stream:
             if signal not in method.signals:
                 known = ", ".join(method.signals)
                 raise SettingsError(f"{method.name} has no signal {signal!r}; its signals are: {known}.")
-        self.method = method.eval()
+        self.method = folded(method)
         self.signals = tuple(signals or method.signals)
         self._device = next(method.parameters()).device
         self._memory: Features = {}

@@ -50,7 +50,9 @@ app.command("doctor")(doctor.doctor)
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks, and what Prefect logs.")] = False,
-    params: Annotated[Path, typer.Option(help="Settings; the folder they are in is the project.")] = Path("params.yaml"),
+    params: Annotated[Path, typer.Option(help="Settings; the folder they are in is the project.")] = Path(
+        "params.yaml"
+    ),
 ) -> None:
     session.debug, session.root = debug, params.parent
     # Prefect prints a traceback for every failed task; here one sentence follows instead.
@@ -70,7 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if session.debug:
             raise
         said = " ".join(str(error).split())[:200] or "without a word"
-        _stop(f"{type(error).__name__} that nobody expected ({said}): the same command with `vad --debug` shows where.")
+        _stop(
+            f"{type(error).__name__} that nobody expected ({said}): the same command with `vad --debug` shows where."
+        )
     sys.exit(0)
 
 

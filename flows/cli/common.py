@@ -14,15 +14,29 @@ from rich.console import Console
 if TYPE_CHECKING:
     from flows.steps import Project
 
-__all__ = ["CamerasOption", "DatasetArgument", "DatasetOption", "MethodsOption", "SeedsOption", "console", "orchestrated", "project", "session"]
+__all__ = [
+    "CamerasOption",
+    "DatasetArgument",
+    "DatasetOption",
+    "MethodsOption",
+    "SeedsOption",
+    "console",
+    "orchestrated",
+    "project",
+    "session",
+]
 
 console = Console(highlight=False, soft_wrap=True)
 
 DatasetArgument = Annotated[str, typer.Argument(help="Name of a folder in data/.", show_default=False)]
-DatasetOption = Annotated[str, typer.Option("--dataset", "-d", help="Name of a folder in data/.", show_default=False)]
+DatasetOption = Annotated[
+    str, typer.Option("--dataset", "-d", help="Name of a folder in data/.", show_default=False)
+]
 MethodsOption = Annotated[
     list[str] | None,
-    typer.Option("--method", "-m", help="A method of params.yaml; may be repeated. Default: benchmark.methods."),
+    typer.Option(
+        "--method", "-m", help="A method of params.yaml; may be repeated. Default: benchmark.methods."
+    ),
 ]
 CamerasOption = Annotated[
     list[str] | None, typer.Option("--camera", "-c", help="A camera; may be repeated. Default: all.")

@@ -21,9 +21,15 @@ app = typer.Typer(help="Import footage, make the embedded campus, check a datase
 
 @app.command("import")
 def import_footage(
-    path: Annotated[Path, typer.Argument(help="Folder of the dataset, as it was published.", show_default=False)],
-    name: Annotated[str | None, typer.Option(help="Name in data/. Default: the folder's.", show_default=False)] = None,
-    layout: Annotated[str | None, typer.Option(help="Layout, where it is not recognised.", show_default=False)] = None,
+    path: Annotated[
+        Path, typer.Argument(help="Folder of the dataset, as it was published.", show_default=False)
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="Name in data/. Default: the folder's.", show_default=False)
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option(help="Layout, where it is not recognised.", show_default=False)
+    ] = None,
 ) -> None:
     """Copy footage into data/ and say what was found, against what is expected of a known dataset.
 
@@ -100,4 +106,6 @@ def _print_summary(raw: RawDataset, rows: Sequence[SummaryRow]) -> None:
 def _say_listed(dropped: list[str], name: str) -> None:
     for other in dropped:
         console.print(f"params.yaml: {other} has no folder in data/, so it left benchmark.datasets.")
-    console.print(f"`dvc repro` now runs {name}; `dvc add data` records this version of the footage in data.dvc.")
+    console.print(
+        f"`dvc repro` now runs {name}; `dvc add data` records this version of the footage in data.dvc."
+    )

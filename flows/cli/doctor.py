@@ -17,7 +17,17 @@ from flows.cli.common import console, session
 
 __all__ = ["Finding", "doctor", "examine"]
 
-_PACKAGES = ("torch", "lightning", "prefect", "mlflow", "dvc", "great-expectations", "opencv-python-headless", "av", "pandas")
+_PACKAGES = (
+    "torch",
+    "lightning",
+    "prefect",
+    "mlflow",
+    "dvc",
+    "great-expectations",
+    "opencv-python-headless",
+    "av",
+    "pandas",
+)
 _NEEDED_GB = 3
 """Of free disk: the embedded footage, its frames and its runs, with room to spare."""
 
@@ -86,7 +96,11 @@ def _packages(root: Path) -> Iterator[Finding]:
 
 def _pinned(constraints: Path) -> dict[str, str]:
     lines = constraints.read_text(encoding="utf-8").splitlines() if constraints.exists() else []
-    return {name.lower().replace("_", "-"): version for name, found, version in (line.partition("==") for line in lines) if found}
+    return {
+        name.lower().replace("_", "-"): version
+        for name, found, version in (line.partition("==") for line in lines)
+        if found
+    }
 
 
 def _device() -> Finding:
@@ -102,7 +116,9 @@ def _disk(root: Path) -> Finding:
     free = shutil.disk_usage(root).free / 1e9
     if free >= _NEEDED_GB:
         return Finding("disk", f"{free:.0f} GB free")
-    return Finding("disk", f"{free:.1f} GB free", "bad", f"free {_NEEDED_GB} GB, or frames and checkpoints will not fit")
+    return Finding(
+        "disk", f"{free:.1f} GB free", "bad", f"free {_NEEDED_GB} GB, or frames and checkpoints will not fit"
+    )
 
 
 def _project(root: Path) -> Iterator[Finding]:
@@ -135,16 +151,24 @@ def _servers(root: Path) -> Iterator[Finding]:
     elif prefect.ready:
         yield Finding("Prefect", prefect.url)
     else:
-        yield Finding("Prefect", "embedded: each command starts its own", advice="make server, to look at its pages")
+        yield Finding(
+            "Prefect", "embedded: each command starts its own", advice="make server, to look at its pages"
+        )
     uri = os.environ.get("MLFLOW_TRACKING_URI", "")
     if uri.startswith("http"):
         yield _named("MLflow", uri, answers(f"{uri}/health"), "MLFLOW_TRACKING_URI")
     elif mlflow.ready:
         yield Finding("MLflow", mlflow.url)
     else:
-        yield Finding("MLflow", uri or "embedded: mlflow/store/mlflow.db", advice="make server, to look at its pages")
+        yield Finding(
+            "MLflow", uri or "embedded: mlflow/store/mlflow.db", advice="make server, to look at its pages"
+        )
     found = "configured" if (root / ".dvc" / "config").exists() else "not a DVC repository"
-    yield Finding("DVC", found) if found == "configured" else Finding("DVC", found, "bad", "run vad in the project's folder")
+    yield (
+        Finding("DVC", found)
+        if found == "configured"
+        else Finding("DVC", found, "bad", "run vad in the project's folder")
+    )
 
 
 def _named(name: str, url: str, up: bool, variable: str) -> Finding:

@@ -21,7 +21,7 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`, in the order in which the pipeline runs them."""
-    for command in (benchmark, ingest, derive, train, evaluate, report):
+    for command in (benchmark, ingest, derive, train, evaluate, report, results):
         app.command(command.__name__)(command)
 
 
@@ -41,7 +41,7 @@ def benchmark(
         from flows.benchmark import benchmark as run
 
         run(dataset, method, camera, seed, session.root)
-    _print_results(dataset)
+    results(dataset)
 
 
 def ingest(dataset: DatasetArgument) -> None:
@@ -89,8 +89,8 @@ def evaluate(dataset: DatasetArgument) -> None:
     """
     from flows.evaluation import evaluate as run
 
-    run(project(), dataset)
-    _print_results(dataset)
+    for promotion in run(project(), dataset):
+        console.print(f"{promotion.model} version {promotion.version}: {promotion.reason}")
 
 
 def report(dataset: DatasetArgument) -> None:
@@ -103,20 +103,36 @@ def report(dataset: DatasetArgument) -> None:
     console.print(f"{write_report(project().paths, dataset)}")
 
 
-def _print_results(dataset: str) -> None:
-    """The headline rows of the result table."""
-    import pandas as pd
+def results(dataset: DatasetArgument) -> None:
+    """Show the result table of a dataset: methods by AUC, over all cameras, mean over seeds.
+
+    Example: vad results campus
+    """
     from rich.table import Table
 
-    file = project().paths.results / f"{dataset}.csv"
-    results = pd.read_csv(file, dtype={"camera": str})
-    headline = results[results["headline"]]
-    table = Table(title=f"{dataset}: frame-level AUC, micro, by the headline signal", title_justify="left")
-    for column in ("camera", "method", "seed", "signal", "normalisation", "AUC", "interval", "frames"):
-        table.add_column(column)
-    for row in headline.itertuples():
-        interval = f"{row.auc_low:.3f} to {row.auc_high:.3f}"
-        cells = (row.camera, row.method, row.seed, row.signal, row.normalisation, f"{row.auc_micro:.3f}", interval, row.frames_scored)
-        table.add_row(*(str(cell) for cell in cells))
+    from flows.results import read_results
+    from flows.tables import CONTROL_TITLES, SHOWN, comparison_rows, interval_text, number_text
+
+    paths = project().paths
+    file = paths.results / f"{dataset}.csv"
+    table = Table(title=f"{dataset}: frame-level AUC over all cameras (95% interval)", title_justify="left")
+    papers, deployable = SHOWN[:2]
+    for column in ("method", "signal", papers, deployable, "EER"):
+        table.add_column(column, no_wrap=column != "method")
+    for row in comparison_rows(read_results(file)):
+        aucs = (
+            [row.auc["none"]]
+            if row.control
+            else [row.auc[how] for how in (papers, deployable) if how in row.auc]
+        )
+        cells = [CONTROL_TITLES.get(row.method, row.method), row.signal, *map(interval_text, aucs)]
+        cells += [""] * (4 - len(cells))
+        style = "dim" if row.control else "bold" if row.headline else ""
+        table.add_row(*cells, number_text(row.eer, 3), style=style)
     console.print(table)
-    console.print(f"All signals and normalisations: {file}; the report: {project().paths.reports / dataset / 'index.html'}")
+    page = paths.reports / dataset / "index.html"
+    console.print(f"Every camera, signal and normalisation: {file}")
+    console.print(
+        f"Figures, champions and what they are worth: {page if page.exists() else f'vad report {dataset}'}"
+    )
+    console.print("Runs and registered models: `make server`, then http://127.0.0.1:5000")

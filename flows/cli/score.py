@@ -16,7 +16,9 @@ __all__ = ["score"]
 
 
 def score(
-    video: Annotated[Path, typer.Argument(help="Video file, folder of frames, or .npy of frames.", show_default=False)],
+    video: Annotated[
+        Path, typer.Argument(help="Video file, folder of frames, or .npy of frames.", show_default=False)
+    ],
     dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="Dataset of the champion.")] = None,
     camera: Annotated[str | None, typer.Option("--camera", "-c", help="Camera of the champion.")] = None,
     model: Annotated[Path | None, typer.Option(help="A job's directory, instead of a champion.")] = None,
@@ -31,7 +33,9 @@ def score(
     Example: vad score entrance.mp4 --model runs/campus/ffp/01/seed0
     """
     if (model is None) == (dataset is None or camera is None):
-        raise typer.BadParameter("give --dataset and --camera for a champion, or --model for a job's directory")
+        raise typer.BadParameter(
+            "give --dataset and --camera for a champion, or --model for a job's directory"
+        )
     scores = _by_job(video, model) if model is not None else _by_champion(video, str(dataset), str(camera))
     from vad_models.data.files import atomic_path
 

@@ -11,7 +11,9 @@ from flows.cli.common import console, orchestrated, session
 
 __all__ = ["app", "with_server"]
 
-app = typer.Typer(help="Start and stop Prefect and MLflow on loopback, to look at their pages.", no_args_is_help=True)
+app = typer.Typer(
+    help="Start and stop Prefect and MLflow on loopback, to look at their pages.", no_args_is_help=True
+)
 
 
 @app.command("start")
@@ -45,7 +47,7 @@ def stop_servers() -> None:
 def with_server(
     command: Annotated[list[str], typer.Argument(help="A command and its arguments.", show_default=False)],
 ) -> None:
-    """Run a command, and whatever it runs, on one Prefect server: each `vad train` of a `dvc repro` would start its own.
+    """Run a command on one Prefect server; each `vad train` of a `dvc repro` would start its own.
 
     Example: vad with-server dvc repro
     """

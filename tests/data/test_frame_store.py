@@ -154,6 +154,7 @@ def test_a_killed_run_looks_unfinished_and_is_resumed(raw: Path, tmp_path: Path)
     whole = list(root.rglob("[!.]*.npy"))
     assert [path.stem for path in whole] == ["01_001"]
     assert list(root.rglob(".*.partial.npy")), "the second video was being written"
+    (root / ".manifest.01234567.partial.parquet").touch()
     time = whole[0].stat().st_mtime_ns
     store(raw, out)
     assert whole[0].stat().st_mtime_ns == time

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from conftest import MakeJob, edit_metrics
 
 from flows.champions import choose
 from flows.finished import FinishedJob
+from tests.flows.made_up import MakeJob, edit_metrics
 from vad_models.errors import JobError
 
 
@@ -16,7 +16,9 @@ def test_labelled_video_chooses_by_auc_over_seeds(benchmark: list[FinishedJob]) 
     assert (choice.winner.job.method, choice.winner.job.seed) == ("ffp", 0)
     assert choice.criterion == "test AUC (micro, per_video, labels official)"
     assert choice.value == choice.compared["ffp"] > choice.compared["conv_ae"]
-    measured = [finished.measured("reconstruction", "per_video") for finished in jobs if finished.job.method == "ffp"]
+    measured = [
+        finished.measured("reconstruction", "per_video") for finished in jobs if finished.job.method == "ffp"
+    ]
     assert choice.value == pytest.approx(sum(one["auc_micro"] for one in measured if one) / 2)
     assert "mean over 2 seeds" in choice.selected_on
     assert choice.reported["cross_fitted_low"] <= choice.reported["cross_fitted_auc"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from conftest import MakeJob
 
 from flows.finished import FinishedJob, finished_jobs, read_finished
 from flows.paths import Paths
+from tests.flows.made_up import MakeJob
 from vad_models.errors import JobError
 
 
@@ -25,7 +25,7 @@ def test_a_job_without_metrics_is_not_finished(paths: Paths, make_job: MakeJob) 
 def test_a_job_that_lost_a_file_is_one_sentence(make_job: MakeJob) -> None:
     finished = make_job()
     (finished.directory / "scores.parquet").unlink()
-    with pytest.raises(JobError, match="has no scores.parquet: the job is not finished, run it again"):
+    with pytest.raises(JobError, match=r"has no scores\.parquet: the job is not finished, run it again"):
         read_finished(finished.directory)
 
 

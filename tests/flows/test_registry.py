@@ -9,19 +9,18 @@ import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SIZE, MakeJob
 
 from flows.finished import FinishedJob
 from flows.paths import Paths
 from flows.registry import CHAMPION, load_champion, promote
 from flows.tracking import connect, tracking_uri
+from tests.flows.made_up import SIZE, MakeJob
 from vad_models.calibration import normalise
 from vad_models.data.clips import Excerpt
 from vad_models.data.frame_store import FrameStore
 from vad_models.errors import DataError, JobError
 from vad_models.export import load_method
 from vad_models.scoring import score_excerpts
-from vad_models.data.clips import Excerpt
 
 METHODS = ["conv_ae", "ffp"]
 NAME = "toy-camera-01"
@@ -35,7 +34,9 @@ def of_camera(jobs: list[FinishedJob], camera: str) -> list[FinishedJob]:
     return [finished for finished in jobs if finished.job.camera == camera]
 
 
-def test_the_best_job_becomes_champion_and_its_version_says_why(paths: Paths, benchmark: list[FinishedJob]) -> None:
+def test_the_best_job_becomes_champion_and_its_version_says_why(
+    paths: Paths, benchmark: list[FinishedJob]
+) -> None:
     promotion = promote(paths, of_camera(benchmark, "01"), METHODS)
     assert promotion.promoted
     assert promotion.reason == "the camera had no champion"
@@ -118,7 +119,12 @@ def test_anybody_can_load_the_champion_by_its_name(
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     mlflow.set_tracking_uri(None)
     model = mlflow.pyfunc.load_model(f"models:/{NAME}@{CHAMPION}")
-    assert model.metadata.signature.outputs.input_names() == ["frame", "reconstruction", "score", "is_abnormal"]
+    assert model.metadata.signature.outputs.input_names() == [
+        "frame",
+        "reconstruction",
+        "score",
+        "is_abnormal",
+    ]
     with pytest.raises(DataError, match="one path or a column of frames"):
         model.predict(pd.DataFrame({"frame": [1, 2]}))
 
@@ -126,7 +132,9 @@ def test_anybody_can_load_the_champion_by_its_name(
 def test_the_registered_model_holds_data_and_no_code(paths: Paths, make_job: MakeJob) -> None:
     promote(paths, [make_job()], METHODS)
     version = connect(paths).get_model_version_by_alias(NAME, CHAMPION)
-    folder = Path(connect(paths).get_model_version_download_uri(NAME, version.version).removeprefix("file://"))
+    folder = Path(
+        connect(paths).get_model_version_download_uri(NAME, version.version).removeprefix("file://")
+    )
     files = {file.name for file in folder.rglob("*") if file.is_file()}
     assert {"MLmodel", "model.safetensors", "model.json", "calibration.json", "requirements.txt"} <= files
     assert not {name for name in files if name.endswith((".pkl", ".pickle", ".py", ".pt", ".pth", ".bin"))}

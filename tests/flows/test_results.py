@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import MakeJob
 
 from flows.finished import FinishedJob, finished_jobs
 from flows.paths import Paths
 from flows.results import COLUMNS, build_results, read_results, write_results
+from tests.flows.made_up import MakeJob
 from vad_models.calibration import NORMALISATIONS
 from vad_models.errors import DataError
 from vad_models.metrics import measure, seed_interval
@@ -35,7 +35,9 @@ def test_the_columns_are_those_of_the_architecture(benchmark: list[FinishedJob])
 def test_a_row_repeats_what_the_job_measured(benchmark: list[FinishedJob]) -> None:
     results = build_results(benchmark)
     row = pick(results, camera="01", method="ffp", seed="1", normalisation="none").iloc[0]
-    finished = next(one for one in benchmark if (one.job.camera, one.job.method, one.job.seed) == ("01", "ffp", 1))
+    finished = next(
+        one for one in benchmark if (one.job.camera, one.job.method, one.job.seed) == ("01", "ffp", 1)
+    )
     entry = finished.measured("reconstruction", "none")
     assert entry is not None
     assert row["auc_micro"] == round(entry["auc_micro"], 4)

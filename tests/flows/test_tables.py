@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import MakeJob
 
 from flows.finished import FinishedJob
 from flows.results import build_results
 from flows.tables import comparison_rows, interval_text, number_text, readme_table, refresh_readme
+from tests.flows.made_up import MakeJob
 
 
 def test_the_best_method_comes_first_and_the_controls_last(benchmark: list[FinishedJob]) -> None:
@@ -51,8 +51,14 @@ def test_readme_is_refreshed_between_its_markers_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("values", "text"),
-    [((0.9341, 0.92, 0.95), "0.934 (0.920–0.950)"), ((0.5, float("nan"), float("nan")), "0.500"), ((float("nan"),) * 3, "")],
+    [
+        ((0.9341, 0.92, 0.95), "0.934 (0.920–0.950)"),
+        ((0.5, float("nan"), float("nan")), "0.500"),
+        ((float("nan"),) * 3, ""),
+    ],
 )
-def test_intervals_are_written_only_where_there_are_any(values: tuple[float, float, float], text: str) -> None:
+def test_intervals_are_written_only_where_there_are_any(
+    values: tuple[float, float, float], text: str
+) -> None:
     assert interval_text(values) == text
     assert number_text(float("nan"), 2) == ""

@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import MakeJob
 from mlflow import MlflowClient
 
 from flows import tracking
 from flows.finished import read_finished
 from flows.paths import Paths
 from flows.tracking import connect, find_finished, log_job, prepare_tracking
+from tests.flows.made_up import MakeJob
 from vad_models.errors import JobError
 from vad_models.settings import EvaluationSettings
 
@@ -31,7 +31,9 @@ def test_a_run_holds_everything_of_its_job(paths: Paths, make_job: MakeJob) -> N
 
     assert run.info.run_name == "ffp/02/seed3"
     assert run.info.status == "FINISHED"
-    tags = {name: run.data.tags[name] for name in ("dataset", "camera", "method", "variant", "seed", "profile")}
+    tags = {
+        name: run.data.tags[name] for name in ("dataset", "camera", "method", "variant", "seed", "profile")
+    }
     assert tags == {
         "dataset": "toy",
         "camera": "02",
@@ -110,7 +112,9 @@ def test_a_run_that_died_half_way_is_replaced(
             log_job(paths, finished)
     assert [run.info.status for run in runs(paths)] == ["FAILED"]
 
-    killed = connect(paths).create_run(prepare_tracking(paths, "toy"), tags={"fingerprint": finished.job.fingerprint})
+    killed = connect(paths).create_run(
+        prepare_tracking(paths, "toy"), tags={"fingerprint": finished.job.fingerprint}
+    )
     run = log_job(paths, finished)
     assert [(one.info.run_id, one.info.status) for one in runs(paths)] == [(run, "FINISHED")]
     assert killed.info.run_id != run
@@ -124,7 +128,9 @@ def test_a_server_that_does_not_answer_is_one_sentence(
         port = free.getsockname()[1]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
     started = time.monotonic()
-    with pytest.raises(JobError, match=f"the MLflow server at http://127.0.0.1:{port} does not answer: start it"):
+    with pytest.raises(
+        JobError, match=f"the MLflow server at http://127.0.0.1:{port} does not answer: start it"
+    ):
         log_job(paths, make_job())
     assert time.monotonic() - started < 20
 

@@ -19,7 +19,8 @@ def read_video(path: Path, size: FrameSize) -> NDArray[np.uint8]:
     """Frames of a video, uint8 (T, H, W, C).
 
     Args:
-        path: a video file or a folder of images, which are resized as the frame store resizes; or an .npy file of
+        path: a video file or a folder of images, which are resized as the frame store resizes; or an .npy
+        file of
             uint8 (T, H, W, C), memory-mapped and taken as it is.
         size: of the frames that are returned.
 
@@ -27,13 +28,17 @@ def read_video(path: Path, size: FrameSize) -> NDArray[np.uint8]:
         DataError: there is no such file, or it cannot be read as a video.
     """
     if not path.exists():
-        raise DataError(f"{path} does not exist: give a video file, a folder of images, or an .npy file of frames.")
+        raise DataError(
+            f"{path} does not exist: give a video file, a folder of images, or an .npy file of frames."
+        )
     if path.suffix == ".npy":
         return _read_array(path)
     source: FrameSource = ImageSequence.of(path) if path.is_dir() else VideoFile(path)
     frames = [resized(frame, size) for frame in source.frames()]
     if not frames:
-        raise DataError(f"{path} holds no frames: give a video file, a folder of images, or an .npy file of frames.")
+        raise DataError(
+            f"{path} holds no frames: give a video file, a folder of images, or an .npy file of frames."
+        )
     return np.stack(frames)
 
 

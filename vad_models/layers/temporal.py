@@ -9,7 +9,7 @@ __all__ = ["HalvingConv3d"]
 
 
 class HalvingConv3d(nn.Conv3d):
-    """3x3x3 convolution, stride 2 in time and 1 in space, zero padding 1, no bias.
+    """3x3x3 convolution, stride 2 in time and 1 in space, zero padding 1; built without bias.
 
     Computed as a 2-D convolution over three stacked frames: the same numbers, 2.3 times faster on a CPU.
 
@@ -22,5 +22,5 @@ class HalvingConv3d(nn.Conv3d):
     def forward(self, clips: Tensor) -> Tensor:
         triples = F.pad(clips, (0, 0, 0, 0, 1, 1)).unfold(2, 3, 2).permute(0, 2, 1, 5, 3, 4)
         n, frames = triples.shape[:2]
-        out = F.conv2d(triples.flatten(2, 3).flatten(0, 1), self.weight.flatten(1, 2), padding=1)
+        out = F.conv2d(triples.flatten(2, 3).flatten(0, 1), self.weight.flatten(1, 2), self.bias, padding=1)
         return out.unflatten(0, (n, frames)).transpose(1, 2)

@@ -4,14 +4,12 @@ Each frame is encoded once. A small motion model looks at the codes of `inputs` 
 `ahead` frames later; where the prediction fails, appearance or motion is unusual. The decoder only shapes the code in
 training, with shortcuts from the frame before, and serves the two pixel signals.
 
-Three additions make it learn in minutes; the variant `decoupled_plain` in params.yaml is without them, as published:
+Two changes make it learn in minutes on two cores; the variant `decoupled_plain` in params.yaml is without them:
 
 - the code is normalised per channel and the predicted code carries no gradient, so that the latent loss shapes the
   encoder but cannot shrink the code;
-- the motion model also predicts the variance of its own error (Kendall and Gal 2017): a walker's legs are expected to
-  surprise, an empty lane is not. `latent` is the error divided by it; `latent_mse` is the paper's plain one (eq. 2);
-- the error map of `latent` is averaged over 5x5 cells and their root mean square is taken, so that one compact object
-  outweighs scattered noise.
+- `latent` is the largest mean error of a patch of the code, since one compact object is what matters and scattered
+  noise is not; `latent_mse` is the paper's mean over the whole code (eq. 2).
 """
 
 from __future__ import annotations
@@ -35,7 +33,7 @@ from vad_models.settings import FrameSize
 __all__ = ["Decoupled", "DecoupledSettings"]
 
 _PATCH = 5
-"""Cells of the code, in each direction, that the error map is averaged over."""
+"""Cells of the code, in each direction, that `latent` averages the error over."""
 
 
 class DecoupledPhase(Phase):
@@ -45,8 +43,6 @@ class DecoupledPhase(Phase):
     """Weight of the squared pixel error (lambda_r of eq. 1)."""
     latent: float = Field(ge=0)
     """Weight of the squared code error (lambda_p of eq. 1)."""
-    variance: float = Field(default=0.0, ge=0)
-    """Weight of the likelihood that teaches the motion model the variance of its error, the error held fixed."""
     reconstruct_every: int = Field(default=1, ge=1)
     """Every how many frames of a sequence one is reconstructed."""
     motion_rate: float = Field(default=1.0, gt=0)
@@ -145,43 +141,36 @@ class Decoupled(Method):
     def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
         settings: DecoupledPhase = getattr(self.settings, phase)
         codes = features["code"]
-        error, log_variance = self._code_error(codes, self.settings.noise)
         losses = {
-            "latent": error.mean(),
-            "variance": 0.5 * (error.detach() * torch.exp(-log_variance) + log_variance).mean(),
+            "latent": self._code_error(codes, self.settings.noise).mean(),
             "latent_deviation": codes.detach().std(),
         }
         frames = torch.arange(1, codes.shape[1], settings.reconstruct_every)
         shortcuts = [shortcut[:, frames - 1] for shortcut in self._shortcuts(features)]
         rebuilt = self.decoder(codes[:, frames], shortcuts)
         losses["reconstruction"] = (rebuilt - features["foreground"][:, frames]).square().mean()
-        losses["loss"] = (
-            settings.latent * losses["latent"]
-            + settings.variance * losses["variance"]
-            + settings.reconstruction * losses["reconstruction"]
-        )
+        losses["loss"] = settings.latent * losses["latent"] + settings.reconstruction * losses["reconstruction"]
         return losses
 
     def score(self, features: Features, signals: Sequence[str] | None = None) -> dict[str, Tensor]:
         wanted = signals or self.signals
         codes = features["code"]
-        predicted, log_variance = self._predict(codes)
-        error = (predicted - codes[self.clip.target :]).square()
+        actual, predicted = codes[self.clip.target :], self._predict(codes)
+        error = (predicted - actual).square()
         scores: dict[str, Tensor] = {}
         if "latent" in wanted:
-            cells = F.avg_pool2d((error * torch.exp(-log_variance)).mean(1, keepdim=True), _PATCH, 1, _PATCH // 2)
-            scores["latent"] = cells.square().mean((1, 2, 3)).sqrt()
+            patches = F.avg_pool2d(error.mean(1, keepdim=True), _PATCH, stride=1, padding=_PATCH // 2)
+            scores["latent"] = patches.amax((1, 2, 3))
         if "latent_mse" in wanted:
             scores["latent_mse"] = error.mean((1, 2, 3))
         if "prediction" in wanted:
             scores["prediction"] = self._pixel_error(features, predicted)
         if "reconstruction" in wanted:
-            scores["reconstruction"] = self._pixel_error(features, codes[self.clip.target :])
+            scores["reconstruction"] = self._pixel_error(features, actual)
         return scores
 
     def error_map(self, features: Features) -> Tensor:
-        error, log_variance = self._code_error(features["code"])
-        return (error * torch.exp(-log_variance)).mean(1)
+        return self._code_error(features["code"]).mean(1)
 
     def warning(self, means: Mapping[str, float]) -> str | None:
         if means["latent_deviation"] < 0.01:
@@ -191,21 +180,19 @@ class Decoupled(Method):
             )
         return None
 
-    def _predict(self, codes: Tensor, noise: float = 0.0) -> tuple[Tensor, Tensor]:
-        """Codes (..., n, D, h, w) -> predicted codes and log-variances (..., n - window + 1, D, h, w) of the targets."""
+    def _predict(self, codes: Tensor, noise: float = 0.0) -> Tensor:
+        """Codes (..., n, D, h, w) -> predicted codes (..., n - window + 1, D, h, w) of the windows' targets."""
         count = codes.shape[-4] - self.clip.frames + 1
         past = windows(codes[..., : count + self.settings.inputs - 1, :, :, :], self.settings.inputs)
         if noise:
             past = past + noise * torch.randn_like(past)
-        mean, log_variance = self.motion(past.flatten(0, -5))
-        lead = past.shape[:-4]
-        return mean.unflatten(0, lead), log_variance.unflatten(0, lead)
+        predicted: Tensor = self.motion(past.flatten(0, -5))
+        return predicted.unflatten(0, past.shape[:-4])
 
-    def _code_error(self, codes: Tensor, noise: float = 0.0) -> tuple[Tensor, Tensor]:
-        """Squared error of the predicted codes, and the log-variance that the motion model expects of it."""
+    def _code_error(self, codes: Tensor, noise: float = 0.0) -> Tensor:
+        """Squared error of the predicted codes (eq. 2, before the mean)."""
         actual = codes[..., self.clip.target :, :, :, :]
-        predicted, log_variance = self._predict(codes, noise)
-        return (predicted - (actual.detach() if self.settings.normalise else actual)).square(), log_variance
+        return (self._predict(codes, noise) - (actual.detach() if self.settings.normalise else actual)).square()
 
     def _shortcuts(self, features: Features) -> list[Tensor]:
         return [features[f"shortcut{level}"] for level in range(len(self.settings.channels) - 1)]
@@ -265,7 +252,7 @@ class Decoder(nn.Module):
 
 
 class MotionModel(nn.Module):
-    """Three 3x3x3 convolutions, stride 2 in time and 1 in space (section 3.2), then a mean and a log-variance."""
+    """Three 3x3x3 convolutions, stride 2 in time and 1 in space (section 3.2), then a plain one to the code."""
 
     def __init__(self, code: int, hidden: int) -> None:
         super().__init__()
@@ -276,13 +263,9 @@ class MotionModel(nn.Module):
                 for i, o in pairwise(widths)
             ]
         )
-        self.mean = nn.Conv2d(hidden, code, 1)
-        self.log_variance = nn.Conv2d(hidden, code, 1)
-        # Where the variance is not taught it stays 1, and the standardised error is the plain one.
-        nn.init.zeros_(self.log_variance.weight)
-        nn.init.zeros_(self.log_variance.bias)
+        self.head = nn.Conv2d(hidden, code, 1)
 
-    def forward(self, past: Tensor) -> tuple[Tensor, Tensor]:
-        """Past codes (n, k, D, h, w) -> mean and log-variance (n, D, h, w) of the code `ahead` frames later."""
-        moved = self.blocks(past.transpose(1, 2))[:, :, -1]
-        return self.mean(moved), self.log_variance(moved).clamp(-7, 4)
+    def forward(self, past: Tensor) -> Tensor:
+        """Past codes (n, k, D, h, w) -> predicted code (n, D, h, w)."""
+        code: Tensor = self.head(self.blocks(past.transpose(1, 2))[:, :, -1])
+        return code

@@ -39,7 +39,7 @@ class FFP(Method):
     title: ClassVar[str] = "future frame prediction (Liu et al. 2018)"
     Settings: ClassVar[type[MethodSettings]] = FFPSettings
     signals: ClassVar[tuple[str, ...]] = ("prediction", "psnr")
-    headline: ClassVar[str] = "psnr"
+    headline: ClassVar[str] = "prediction"
 
     def __init__(self, settings: FFPSettings, size: FrameSize) -> None:
         super().__init__()

@@ -20,11 +20,11 @@ def _balls(tree: Tree, dice: Dice) -> list[tuple[Point, float]]:
     if tree.trunk == 0:
         return [((tree.x + dice.uniform(-0.15, 0.15), tree.y, 0.55 * tree.crown), tree.crown * dice.uniform(0.85, 1.1))]
     balls = []
-    for _ in range(22):
+    for _ in range(30):
         turn, away, up = dice.uniform(), dice.uniform(0.15, 0.72), dice.uniform(-0.55, 0.75)
         width = away * tree.crown * (1.0 - 0.35 * up)
         centre = (tree.x + width * cosine(turn), tree.y + width * sine(turn), tree.trunk + tree.crown * (0.85 + 0.85 * up))
-        balls.append((centre, tree.crown * dice.uniform(0.30, 0.46)))
+        balls.append((centre, tree.crown * dice.uniform(0.22, 0.40)))
     return balls
 
 
@@ -59,15 +59,15 @@ def draw_tree(
                 break
             ox = (np.arange(left, right) - cx - shift)[None, :] / reach + np.zeros((bottom - top, 1))
             oy = (np.arange(top, bottom) - cy)[:, None] / reach + np.zeros((1, right - left))
-            # Leaves are about 12 cm across, whatever the distance.
-            scale = radius / 0.24
-            clumps = fractal_noise(ox * scale * 0.4 + 7 * number, oy * scale * 0.4, texture, 3)
+            # Sprays of leaves are about 15 cm across, whatever the distance.
+            scale = radius / 0.15
+            clumps = fractal_noise(ox * scale * 0.3 + 7 * number, oy * scale * 0.3, texture, 3)
             leaf = fractal_noise(ox * scale + 13 * number, oy * scale, texture + 1, 2)
-            edge = ox * ox + oy * oy + 1.5 * (clumps - 0.5) + 0.7 * (leaf - 0.5)
+            edge = ox * ox + oy * oy + 1.5 * (clumps - 0.5) + 1.1 * (leaf - 0.5)
             cover = smoothstep(0.0, 0.18, 0.95 - edge)
             bulge = np.sqrt(np.maximum(0.0, 1.0 - np.minimum(1.0, ox * ox + oy * oy)))
             facing = np.maximum(0.0, ox * light[0] + oy * light[1] + bulge * light[2])
-            tone = (0.36 + 0.34 * mean_height + 0.50 * facing) * (0.40 + 0.75 * leaf + 0.45 * clumps)
+            tone = (0.36 + 0.34 * mean_height + 0.50 * facing) * (0.22 + 1.10 * leaf + 0.50 * clumps)
             colour = tone[..., None] * (np.array(tree.tone, np.float64) + 26 * (leaf[..., None] - 0.5) * np.array([1.0, 1.0, 0.2]))
             colour += 24 * smoothstep(0.62, 0.8, leaf * facing + 0.3)[..., None] * np.array([1.0, 1.0, 0.6])
             target[top:bottom, left:right] += (colour - target[top:bottom, left:right]) * cover[..., None]

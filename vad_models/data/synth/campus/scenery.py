@@ -159,7 +159,7 @@ def _downsample(picture: FloatArray) -> NDArray[np.uint8]:
     return (both >> 8).clip(0, 255).astype(np.uint8)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=None)
 def scenery(number: int, seed: int) -> Scenery:
     """Draws the still picture of camera `number` (1..13)."""
     camera = CAMERAS[number - 1]

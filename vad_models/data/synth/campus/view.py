@@ -11,7 +11,7 @@ from vad_models.data.synth.campus.exact import FloatArray
 __all__ = ["FPS", "HEIGHT", "WIDTH", "View"]
 
 WIDTH, HEIGHT = 428, 240  # half of ShanghaiTech's 856 x 480
-FPS = 25
+FPS = 24  # as ShanghaiTech
 
 
 @dataclass(frozen=True)

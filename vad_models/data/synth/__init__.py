@@ -1,0 +1,1 @@
+"""Footage made here, for trials and demonstrations without a download."""
