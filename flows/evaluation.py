@@ -16,7 +16,7 @@ from flows.paths import Paths
 from flows.registry import Promotion, promote
 from flows.results import CONTROLS, build_results, write_results
 from flows.steps import Project
-from flows.tables import comparison_rows
+from flows.tables import comparison_rows, readme_table, refresh_readme
 from vad_models.data.files import atomic_path, write_json
 from vad_models.errors import JobError
 
@@ -24,7 +24,7 @@ __all__ = ["current_jobs", "evaluate"]
 
 
 def evaluate(project: Project, dataset: str) -> list[Promotion]:
-    """Write results/DATASET.csv, metrics/DATASET.json and plots/DATASET/, and promote the best job of each camera.
+    """Write results/DATASET.csv, its table in README.md, metrics/DATASET.json and plots/DATASET/; promote champions.
 
     Raises:
         JobError: no job is finished with the settings and the code as they are now.
@@ -37,6 +37,7 @@ def evaluate(project: Project, dataset: str) -> list[Promotion]:
         )
     results = build_results(jobs)
     write_results(results, paths.results / f"{dataset}.csv")
+    refresh_readme(paths.root / "README.md", dataset, readme_table(results))
     write_json(paths.metrics / f"{dataset}.json", _metrics(results))
     _write_plots(paths, dataset, jobs)
     methods = list(
@@ -86,9 +87,8 @@ def _write_plots(paths: Paths, dataset: str, jobs: Sequence[FinishedJob]) -> Non
         _write_csv(
             losses.groupby("step")[["loss"]].mean().reset_index(), folder / "training" / f"{label}.csv"
         )
-        frames = pd.concat(finished.test_frames() for finished in trained if finished.labelled)
-        labelled = frames.dropna(subset="label")
-        if labelled["label"].nunique() == 2:
+        frames = [finished.test_frames().dropna(subset="label") for finished in trained if finished.labelled]
+        if frames and (labelled := pd.concat(frames))["label"].nunique() == 2:
             _write_csv(_roc(labelled), folder / "roc" / f"{label}.csv")
 
 

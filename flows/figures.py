@@ -90,7 +90,7 @@ def score_figure(
     figure = Figure(figsize=(3.4 * columns, 0.5 + 1.35 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
     several = frames["camera"].nunique() > 1
-    knee = threshold or float(frames["score"].abs().median()) or 1.0
+    knee = abs(threshold or float(frames["score"].abs().median())) or 1.0
     highest = max(float(frames["score"].max()), knee)
     powers = 10.0 ** np.arange(np.ceil(np.log10(knee)), np.ceil(np.log10(highest)) + 1)
     for axes, ((camera, video), one) in zip(grid.flat, videos, strict=False):

@@ -35,7 +35,7 @@ class FinishedJob:
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """`scores.parquet`: camera, split, video, frame, label, one column a signal; one row a scored frame."""
+        """`scores.parquet`: camera, split, video, frame, label, and a column a signal; a row a frame."""
         return read_scores(self.directory / "scores.parquet")
 
     @cached_property

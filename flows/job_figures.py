@@ -1,4 +1,4 @@
-"""The figures of one finished job, `figures/*.png` in its directory: its MLflow run and the report show them."""
+"""The figures of one finished job, `figures/*.png` in its directory, for its MLflow run and the report."""
 
 from __future__ import annotations
 

@@ -199,7 +199,7 @@ def _register(client: MlflowClient, paths: Paths, name: str, choice: Choice) -> 
         client.create_registered_model(
             name,
             tags={"dataset": job.dataset, "camera": job.camera},
-            description=f"Detector of camera {job.camera} of {job.dataset}; the alias `{CHAMPION}` serves it.",
+            description=f"Detector of camera {job.camera} of {job.dataset}; alias `{CHAMPION}` serves it.",
         )
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from vad_models import contract, scoring, streaming, training
+from vad_models import contract, pseudo_anomalies, scoring, streaming, training
 from vad_models.calibration import NORMALISATIONS, label_free_threshold
 from vad_models.data import clips
 from vad_models.data.clips import Excerpt, split_holdout
@@ -28,6 +28,7 @@ from vad_models.errors import DataError, SettingsError
 from vad_models.export import save_method
 from vad_models.methods import build_method, method_class
 from vad_models.metrics import measure, operation
+from vad_models.pseudo_anomalies import label_free_auc
 from vad_models.scoring import frames_per_second, gflop_per_frame, read_scores, score_excerpts, write_scores
 from vad_models.settings import EvaluationSettings, Frozen, Params, validated
 from vad_models.training import EpochReport, train
@@ -250,6 +251,7 @@ def _train_and_score(
         "fps_score": frames_per_second(method, holdout_excerpts[0].array()),
         "params_m": sum(parameter.numel() for parameter in method.parameters()) / 1e6,
         "gflop_per_frame": gflop_per_frame(method),
+        "label_free_auc": label_free_auc(method, [excerpt.array() for excerpt in holdout_excerpts]),
         "frames_trained": sum(excerpt.frames for excerpt in training_excerpts),
         "holdout_videos": [excerpt.video.name for excerpt in holdout_excerpts],
     }
@@ -294,7 +296,7 @@ def _fingerprint_in(directory: Path) -> str | None:
 
 def _code_version(method: str) -> str:
     """Digest of the source files that scores come from: the method, the layers, and what trains and scores them."""
-    shared = [Path(module.__file__ or "") for module in (clips, contract, scoring, streaming, training)]
+    shared = [Path(module.__file__ or "") for module in (clips, contract, pseudo_anomalies, scoring, streaming, training)]
     layers = sorted((Path(__file__).parent / "layers").glob("*.py"))
     digest = hashlib.sha256()
     for path in [Path(inspect.getfile(method_class(method))), *shared, *layers]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,8 +23,8 @@ Parts = list[Capsule | Face]
 class Actor:
     """A body on stage from frame `first` until before `last`.
 
-    `place` and `layers` take the frame number; layers are painted one over the other. `kind` names the anomaly that it is
-    part of during frames `abnormal[0]` to before `abnormal[1]`, None for normal behaviour.
+    `place` and `layers` take the frame number; layers are painted one over the other. `kind` names the anomaly
+    that it is part of during frames `abnormal[0]` to before `abnormal[1]`, None for normal behaviour.
     """
 
     first: int
@@ -41,13 +42,18 @@ class Route:
         points = list(way.points)
         for _ in range(3):  # Chaikin's corner cutting
             cut = [points[0]]
-            for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
-                cut += [(0.75 * x0 + 0.25 * x1, 0.75 * y0 + 0.25 * y1), (0.25 * x0 + 0.75 * x1, 0.25 * y0 + 0.75 * y1)]
+            for (x0, y0), (x1, y1) in itertools.pairwise(points):
+                cut += [
+                    (0.75 * x0 + 0.25 * x1, 0.75 * y0 + 0.25 * y1),
+                    (0.25 * x0 + 0.75 * x1, 0.25 * y0 + 0.75 * y1),
+                ]
             points = [*cut, points[-1]]
         self._points = points[::-1] if reverse else points
         self._marks = [0.0]
         for (x0, y0), (x1, y1) in zip(self._points, self._points[1:], strict=False):
-            self._marks.append(self._marks[-1] + float(np.sqrt((x1 - x0) * (x1 - x0) + (y1 - y0) * (y1 - y0))))
+            self._marks.append(
+                self._marks[-1] + float(np.sqrt((x1 - x0) * (x1 - x0) + (y1 - y0) * (y1 - y0)))
+            )
         self.length = self._marks[-1]
         self.half_width = way.width / 2
 
@@ -68,7 +74,12 @@ class Route:
         for step in range(int(self.length * 4)):
             place = self.at(step / 4, 0.0)
             column, row, depth = view.project((place.x, place.y, 0.9))
-            if depth > 1 and margin < column < view.width - margin and margin < row < view.height - margin and depth < 34:
+            if (
+                depth > 1
+                and margin < column < view.width - margin
+                and margin < row < view.height - margin
+                and depth < 34
+            ):
                 seen.append(step / 4)
         return (seen[0], seen[-1]) if seen else (0.0, self.length)
 
@@ -106,7 +117,9 @@ def gait(places: Sequence[Place], height: float, phase: float) -> Steps:
         before = places[max(0, i - 1)]
         dx, dy = place.x - before.x, place.y - before.y
         moved = float(np.sqrt(dx * dx + dy * dy))
-        speed = moved * FPS if i else float(np.sqrt(_square(places[1], place)) * FPS) if len(places) > 1 else 0.0
+        speed = (
+            moved * FPS if i else float(np.sqrt(_square(places[1], place)) * FPS) if len(places) > 1 else 0.0
+        )
         phase += moved / ((0.72 + 0.46 * min(speed, 4.5)) * height / 1.72)
         phases.append(phase)
         speeds.append(speed)
@@ -119,7 +132,14 @@ def _square(a: Place, b: Place) -> float:
 
 def _walking_pose(phase: float, speed: float, arms: str) -> Pose:
     if speed > 2.4:
-        return Pose(phase, min(0.14, 0.05 + 0.024 * speed), flex=0.26, lean=0.045, arms="run" if arms == "swing" else arms, lift=0.03)
+        return Pose(
+            phase,
+            min(0.14, 0.05 + 0.024 * speed),
+            flex=0.26,
+            lean=0.045,
+            arms="run" if arms == "swing" else arms,
+            lift=0.03,
+        )
     if speed < 0.15:
         return Pose(phase=0.0, stride=0.0, arms=arms)
     return Pose(phase, min(0.085, 0.020 + 0.038 * speed), flex=0.10 + 0.03 * speed, lean=0.008, arms=arms)
@@ -142,7 +162,9 @@ def pedestrian(
         held = _walking_pose(steps.phases[i], steps.speeds[i], arms)
         return [figure(person, steps.places[i], pose(frame, held) if pose else held)]
 
-    return Actor(first, last, lambda frame: steps.places[frame - first], layers, kind, abnormal or (first, last))
+    return Actor(
+        first, last, lambda frame: steps.places[frame - first], layers, kind, abnormal or (first, last)
+    )
 
 
 def standing(person: Person, place: Place, frames: int, dice: Dice) -> Actor:
@@ -154,7 +176,11 @@ def standing(person: Person, place: Place, frames: int, dice: Dice) -> Actor:
     def layers(frame: int) -> list[Parts]:
         from_phase = sway + frame / 60
         if arms == "swing" and gestures[frame // 20]:
-            return [figure(person, place, Pose(phase=from_phase + frame / 22, arms="push", stride=0.004, lean=0.004))]
+            return [
+                figure(
+                    person, place, Pose(phase=from_phase + frame / 22, arms="push", stride=0.004, lean=0.004)
+                )
+            ]
         return [figure(person, place, Pose(phase=from_phase, arms=arms, stride=0.006, lean=0.004))]
 
     return Actor(0, frames, lambda _: place, layers)

@@ -29,11 +29,16 @@ def _open_space(camera: Camera, dice: Dice) -> Place:
     route = _main_route(camera)
     first, last = route.visible(camera.view, margin=60)
     side = dice.choice((-1.0, 1.0))
-    return route.at(dice.uniform(first + 0.2 * (last - first), first + 0.8 * (last - first)), side * (route.half_width - 0.4))
+    return route.at(
+        dice.uniform(first + 0.2 * (last - first), first + 0.8 * (last - first)),
+        side * (route.half_width - 0.4),
+    )
 
 
-def _crossing(camera: Camera, dice: Dice, begin: int, frames: int, speed: float, gap: float, reverse: bool = False) -> list[Place]:
-    """Places from frame `begin` on of somebody who comes into the picture at a steady speed, `gap` metres behind the first."""
+def _crossing(
+    camera: Camera, dice: Dice, begin: int, frames: int, speed: float, gap: float, reverse: bool = False
+) -> list[Place]:
+    """Places, from frame `begin` on, of somebody who comes into the picture steadily, `gap` metres behind the first."""
     route = _main_route(camera, reverse)
     first, last = route.visible(camera.view)
     left = dice.uniform(-0.5, 0.5) * (route.half_width - 0.5)
@@ -42,14 +47,16 @@ def _crossing(camera: Camera, dice: Dice, begin: int, frames: int, speed: float,
     return [route.at(start + speed * i / FPS, left + 0.1 * sine(i / 70)) for i in range(max(2, steps))]
 
 
-def _ride(camera: Camera, dice: Dice, begin: int, frames: int, kind: str, speed: float, draw: Draw) -> list[Actor]:
-    places = _crossing(camera, dice, begin, frames, speed, gap=0.6)
+def _ride(
+    camera: Camera, dice: Dice, begin: int, frames: int, kind: str, speed: float, draw: Draw
+) -> list[Actor]:
+    places = _crossing(camera, dice, begin, frames, speed, gap=1.4 if kind == "car" else -0.2)
     last = begin + len(places)
-    return [
-        Actor(
-            begin, last, lambda f: places[f - begin], lambda f: draw(places[f - begin], speed * (f - begin) / FPS), kind, (begin, last)
-        )
-    ]  # fmt: skip
+
+    def layers(frame: int) -> Sequence[Parts]:
+        return draw(places[frame - begin], speed * (frame - begin) / FPS)
+
+    return [Actor(begin, last, lambda frame: places[frame - begin], layers, kind, (begin, last))]
 
 
 def _bicycle(camera: Camera, dice: Dice, begin: int, frames: int) -> list[Actor]:
@@ -65,7 +72,10 @@ def _bicycle(camera: Camera, dice: Dice, begin: int, frames: int) -> list[Actor]
 
 
 def _cart(camera: Camera, dice: Dice, begin: int, frames: int) -> list[Actor]:
-    porter, paint = replace(random_person(dice), bag="none"), dice.choice(((176, 140, 96), (70, 110, 150), (150, 150, 146)))
+    porter, paint = (
+        replace(random_person(dice), bag="none"),
+        dice.choice(((176, 140, 96), (70, 110, 150), (150, 150, 146))),
+    )
     speed = dice.uniform(1.2, 1.5)
 
     def draw(place: Place, travelled: float) -> Sequence[Parts]:
@@ -81,7 +91,9 @@ def _cart(camera: Camera, dice: Dice, begin: int, frames: int) -> list[Actor]:
 
 def _car(camera: Camera, dice: Dice, begin: int, frames: int) -> list[Actor]:
     paint = dice.choice(_PAINTS)
-    return _ride(camera, dice, begin, frames, "car", dice.uniform(2.8, 3.8), lambda place, _: car(place, paint))
+    return _ride(
+        camera, dice, begin, frames, "car", dice.uniform(2.8, 3.8), lambda place, _: car(place, paint)
+    )
 
 
 def _skateboard(camera: Camera, dice: Dice, begin: int, frames: int) -> list[Actor]:
@@ -91,14 +103,21 @@ def _skateboard(camera: Camera, dice: Dice, begin: int, frames: int) -> list[Act
         c, s = cosine(0.19), sine(0.19)
         side_on = Place(place.x, place.y, place.hx * c - place.hy * s, place.hy * c + place.hx * s)
         push = (travelled / 5.0) % 1.0
-        pose = Pose(push * 3, 0.11, crouch=0.03, lean=0.03, lift=0.10) if push < 0.34 else Pose(0.25, 0.045, crouch=0.09, arms="balance", lift=0.11)
+        pose = (
+            Pose(push * 3, 0.11, crouch=0.03, lean=0.03, lift=0.10)
+            if push < 0.34
+            else Pose(0.25, 0.045, crouch=0.09, arms="balance", lift=0.11)
+        )
         return [skateboard(place), figure(rider, side_on, pose)]
 
     return _ride(camera, dice, begin, frames, "skateboard", dice.uniform(2.6, 3.4), draw)
 
 
 def _object(camera: Camera, dice: Dice, begin: int, frames: int) -> list[Actor]:
-    place, paint = _open_space(camera, dice), dice.choice(((150, 44, 48), (40, 70, 110), (58, 58, 60), (190, 150, 60)))
+    place, paint = (
+        _open_space(camera, dice),
+        dice.choice(((150, 44, 48), (40, 70, 110), (58, 58, 60), (190, 150, 60))),
+    )
     owner = replace(random_person(dice), bag="none")
     route, speed = _main_route(camera), 1.25
     # Its owner walked it here: found by the distance along the route that is nearest to the place.
@@ -106,7 +125,11 @@ def _object(camera: Camera, dice: Dice, begin: int, frames: int) -> list[Actor]:
     arrival = min(marks)[1]
     aside = (place.x - route.at(arrival, 0).x) * -place.hy + (place.y - route.at(arrival, 0).y) * place.hx
     left = aside - 0.5 if aside > 0 else aside + 0.5
-    walk = gait([route.at(arrival + speed * (f - begin) / FPS, left) for f in range(frames)], owner.height, dice.uniform())
+    walk = gait(
+        [route.at(arrival + speed * (f - begin) / FPS, left) for f in range(frames)],
+        owner.height,
+        dice.uniform(),
+    )
 
     def carried(frame: int) -> list[Parts]:
         body = figure(owner, walk.places[frame], Pose(walk.phases[frame], 0.075))
@@ -147,15 +170,23 @@ def _wrong_way(camera: Camera, dice: Dice, begin: int, frames: int) -> list[Acto
     return [pedestrian(person, gait(places, person.height, dice.uniform()), begin, "wrong_way")]
 
 
-def _passer_by(camera: Camera, dice: Dice, meet: int, frames: int, halt: tuple[int, int]) -> tuple[Person, list[Place]]:
+def _passer_by(
+    camera: Camera, dice: Dice, meet: int, frames: int, halt: tuple[int, int]
+) -> tuple[Person, list[Place]]:
     """Somebody who walks the main way, is well in the picture at frame `meet`, and stands still during `halt`."""
     person, route = random_person(dice), _main_route(camera)
     first, last = route.visible(camera.view, margin=70)
-    speeds = [0.0 if halt[0] <= f < halt[1] else pace for f, pace in enumerate(speeds_with_stops(dice, frames, 1.2, stops=False))]
+    speeds = [
+        0.0 if halt[0] <= f < halt[1] else pace
+        for f, pace in enumerate(speeds_with_stops(dice, frames, 1.2, stops=False))
+    ]
     travelled = [0.0]
     for speed in speeds[1:]:
         travelled.append(travelled[-1] + speed / FPS)
-    start = dice.uniform(first + 0.25 * (last - first), first + 0.7 * (last - first)) - travelled[min(meet, frames - 1)]
+    start = (
+        dice.uniform(first + 0.25 * (last - first), first + 0.7 * (last - first))
+        - travelled[min(meet, frames - 1)]
+    )
     left = dice.uniform(-0.6, 0.6) * (route.half_width - 0.4)
     return person, [route.at(start + distance, left) for distance in travelled]
 
@@ -173,7 +204,9 @@ def _jumping(camera: Camera, dice: Dice, begin: int, frames: int) -> list[Actor]
         air = (beat - 0.3) / 0.7
         return Pose(crouch=0.03, lift=1.7 * air * (1 - air), arms="raised")
 
-    return [pedestrian(person, gait(places, person.height, dice.uniform()), 0, "jumping", (begin, end), pose=pose)]
+    return [
+        pedestrian(person, gait(places, person.height, dice.uniform()), 0, "jumping", (begin, end), pose=pose)
+    ]
 
 
 def _falling(camera: Camera, dice: Dice, begin: int, frames: int) -> list[Actor]:
@@ -184,9 +217,15 @@ def _falling(camera: Camera, dice: Dice, begin: int, frames: int) -> list[Actor]
             return held
         down = min(1.0, (frame - begin) / 15)
         flail = 0.02 * sine((frame - begin) / 40) if frame < begin + 60 else 0.0
-        return Pose(stride=0.04, phase=0.2 + flail, crouch=0.05 + 0.05 * down, arms="push", fall=0.25 * down * down)
+        return Pose(
+            stride=0.04, phase=0.2 + flail, crouch=0.05 + 0.05 * down, arms="push", fall=0.25 * down * down
+        )
 
-    return [pedestrian(person, gait(places, person.height, dice.uniform()), 0, "falling", (begin, frames), pose=pose)]
+    return [
+        pedestrian(
+            person, gait(places, person.height, dice.uniform()), 0, "falling", (begin, frames), pose=pose
+        )
+    ]
 
 
 def _loitering(camera: Camera, dice: Dice, begin: int, frames: int) -> list[Actor]:

@@ -7,13 +7,23 @@ last bits depend on the vector unit and on the order of summation.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Dice", "FloatArray", "cosine", "fractal_noise", "lattice_hash", "sine", "smoothstep", "value_noise"]
+__all__ = [
+    "Dice",
+    "FloatArray",
+    "cosine",
+    "fractal_noise",
+    "lattice_hash",
+    "sine",
+    "smoothstep",
+    "value_noise",
+]
 
 FloatArray = NDArray[np.float64]
 _T = TypeVar("_T")
@@ -21,14 +31,18 @@ _DENOMINATOR = 1 << 24
 
 
 def sine(turns: Any) -> Any:
-    """Sine of an angle in turns (1.0 = full circle), scalar or array; error below 1e-5 (Taylor series to the 11th power)."""
-    folded = turns - np.floor(turns) - 0.5
-    quarter = np.where(np.abs(folded) > 0.25, np.copysign(0.5, folded) - folded, folded)
+    """Sine of an angle in turns (1.0 = full circle), scalar or array; error below 1e-6 (Taylor series)."""
+    if isinstance(turns, (int, float)):  # the same operations, without the price of an array
+        folded = turns - math.floor(turns) - 0.5
+        quarter = folded if -0.25 <= folded <= 0.25 else (0.5 if folded > 0 else -0.5) - folded
+    else:
+        folded = turns - np.floor(turns) - 0.5
+        quarter = np.where(np.abs(folded) > 0.25, np.copysign(0.5, folded) - folded, folded)
     x = quarter * -6.283185307179586
     square = x * x
-    series = 1 - square / 6 * (1 - square / 20 * (1 - square / 42 * (1 - square / 72 * (1 - square / 110))))
-    result = x * series
-    return float(result) if np.ndim(result) == 0 else result
+    return x * (
+        1 - square / 6 * (1 - square / 20 * (1 - square / 42 * (1 - square / 72 * (1 - square / 110))))
+    )
 
 
 def cosine(turns: Any) -> Any:

@@ -16,16 +16,25 @@ def _box_cover(offset: FloatArray, half: float, px: FloatArray) -> FloatArray:
     return np.clip((half - np.abs(offset)) / px + 0.5, 0, 1)
 
 
-def _skin(style: str, colour: tuple[int, int, int], a: FloatArray, z: FloatArray, px: FloatArray, seed: int) -> FloatArray:
+def _skin(
+    style: str, colour: tuple[int, int, int], a: FloatArray, z: FloatArray, px: FloatArray, seed: int
+) -> FloatArray:
     """The wall without its windows; `a` metres along, `z` metres up."""
-    stains = 0.86 + 0.16 * fractal_noise(a / 2, z / 6, seed, 4) + 0.08 * fractal_noise(a * 4, z * 4, seed + 3, 2)
+    stains = (
+        0.86 + 0.16 * fractal_noise(a / 2, z / 6, seed, 4) + 0.08 * fractal_noise(a * 4, z * 4, seed + 3, 2)
+    )
     if style == "brick":
         shifted = a + 0.125 * (np.floor(z / 0.09) % 2)
-        tone = lattice_hash(np.floor(shifted / 0.25).astype(np.int64), np.floor(z / 0.09).astype(np.int64), seed) - 0.5
+        tone = (
+            lattice_hash(np.floor(shifted / 0.25).astype(np.int64), np.floor(z / 0.09).astype(np.int64), seed)
+            - 0.5
+        )
         bed = _box_cover((z / 0.09 - np.rint(z / 0.09)) * 0.09, 0.008, px) * np.minimum(1.0, 0.016 / px)
         return rgb(colour, stains * (1 + 0.22 * tone * np.minimum(1.0, 0.2 / px)) * (1 + 0.25 * bed))
     if style == "concrete":
-        seam = _box_cover((z / 1.7 - np.rint(z / 1.7)) * 1.7, 0.02, px) + _box_cover((a / 2.6 - np.rint(a / 2.6)) * 2.6, 0.02, px)
+        seam = _box_cover((z / 1.7 - np.rint(z / 1.7)) * 1.7, 0.02, px) + _box_cover(
+            (a / 2.6 - np.rint(a / 2.6)) * 2.6, 0.02, px
+        )
         return rgb(colour, stains * (1 - 0.35 * np.minimum(seam, 1) * np.minimum(1.0, 0.05 / px)))
     return rgb(colour, stains)
 
@@ -47,7 +56,7 @@ def draw_building(
     light: FloatArray,
     seed: int,
 ) -> None:
-    """Paints the walls where they are nearer than `reach` (metres of depth), and updates `picture`, `reach` and `light`."""
+    """Paints the walls where nearer than `reach` (metres of depth); updates `picture`, `reach` and `light`."""
     dx, dy, dz = rays
     start = 0.0
     for (x0, y0), (x1, y1) in zip(building.corners, building.corners[1:], strict=False):
@@ -72,7 +81,9 @@ def draw_building(
         half_w, half_h = share * bay / 2, (0.44 if building.style == "glass" else 0.27) * storey
         frame = _box_cover(u, half_w + 0.09, px) * _box_cover(v, half_h + 0.09, px)
         pane = _box_cover(u, half_w, px) * _box_cover(v, half_h, px)
-        bars = np.maximum(_box_cover(u, 0.035, px), _box_cover(v - 0.4 * half_h, 0.035, px)) * np.minimum(1.0, 0.08 / px)
+        bars = np.maximum(_box_cover(u, 0.035, px), _box_cover(v - 0.4 * half_h, 0.035, px)) * np.minimum(
+            1.0, 0.08 / px
+        )
         fits = ((row + 1) * storey < building.height)[..., None]
         trim = rgb((206, 202, 192) if building.style != "glass" else (120, 126, 130), 0.9 + 0.1 * cell)
         window = _glass(cell, np.clip(0.5 + v / (2 * half_h), 0, 1), a, z, seed)
@@ -84,12 +95,16 @@ def draw_building(
         colour += (rgb((200, 196, 186), 0.95 + 0.0 * z) - colour) * (0.8 * sill)[..., None] * fits
 
         band = _box_cover(z - 0.35, 0.35, px)[..., None]
-        colour += (rgb((112, 108, 104), 0.9 + 0.2 * fractal_noise(a, z, seed + 47, 2)) - colour) * (0.85 * band)
+        colour += (rgb((112, 108, 104), 0.9 + 0.2 * fractal_noise(a, z, seed + 47, 2)) - colour) * (
+            0.85 * band
+        )
         cornice = _box_cover(z - building.height + 0.25, 0.25, px)[..., None]
         colour += (rgb((196, 190, 180), np.ones_like(z)) - colour) * (0.7 * cornice)
         door = (cell > 0.80) & (row == 0)
         leaf = _box_cover(u, 0.95, px) * _box_cover(z - 1.2, 1.2, px) * door
-        colour += (rgb((74, 60, 52), 0.85 + 0.3 * _box_cover(np.abs(u) - 0.48, 0.34, px)) - colour) * leaf[..., None]
+        colour += (rgb((74, 60, 52), 0.85 + 0.3 * _box_cover(np.abs(u) - 0.48, 0.34, px)) - colour) * leaf[
+            ..., None
+        ]
 
         lambert = max(0.0, -(nx * camera.lean[0] + ny * camera.lean[1]))
         norm = float(np.sqrt(1 + camera.lean[0] * camera.lean[0] + camera.lean[1] * camera.lean[1]))

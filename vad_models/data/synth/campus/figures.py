@@ -15,7 +15,15 @@ _TOPS = (
     (188, 60, 56), (58, 84, 140), (228, 226, 220), (52, 54, 60), (94, 124, 92), (206, 178, 96), (130, 128, 132),
     (214, 150, 160), (78, 64, 96), (160, 190, 208), (108, 76, 56), (36, 62, 66), (240, 238, 234), (70, 74, 80),
 )  # fmt: skip
-_BOTTOMS = ((46, 56, 84), (38, 38, 42), (96, 90, 82), (70, 84, 112), (150, 138, 116), (58, 50, 46), (28, 30, 38))
+_BOTTOMS = (
+    (46, 56, 84),
+    (38, 38, 42),
+    (96, 90, 82),
+    (70, 84, 112),
+    (150, 138, 116),
+    (58, 50, 46),
+    (28, 30, 38),
+)
 _SHOES = ((40, 38, 38), (222, 220, 216), (92, 70, 56), (150, 60, 56))
 
 
@@ -159,11 +167,24 @@ def figure(person: Person, place: Place, pose: Pose) -> list[Capsule | Face]:
         out = side * 0.05 * h
         limb(at(top[0], out, top[1]), at(knee[0], out, knee[1]), 0.05, 0.036, person.bottom)
         limb(at(knee[0], out, knee[1]), at(ankle[0], out, ankle[1]), 0.036, 0.024, shin)
-        limb(at(ankle[0], out, ankle[1]), at(toe[0], out * 1.15, toe[1]), 0.024, 0.019, person.shoes, casts=False)
+        limb(
+            at(ankle[0], out, ankle[1]),
+            at(toe[0], out * 1.15, toe[1]),
+            0.024,
+            0.019,
+            person.shoes,
+            casts=False,
+        )
     if person.skirt:
         limb(at(0, 0, hip), at(0, 0, hip - 0.17 * h), 0.07, 0.095, person.bottom)
     for side in (1, -1):
-        limb(trunk(0, side * 0.032 * h, hip + 0.01 * h), trunk(0, side * 0.062 * h, 0.77 * h), 0.062, 0.064, person.top)
+        limb(
+            trunk(0, side * 0.032 * h, hip + 0.01 * h),
+            trunk(0, side * 0.062 * h, 0.77 * h),
+            0.062,
+            0.064,
+            person.top,
+        )
         phase = pose.phase + (0.0 if side > 0 else 0.5)
         upper, bend = _arm_angles(pose.arms, pose.stride * sine(phase), pose.phase, side)
         s, c = _turn(upper)
@@ -173,7 +194,13 @@ def figure(person: Person, place: Place, pose: Pose) -> list[Capsule | Face]:
         hand = (elbow[0] + 0.15 * h * s, elbow[1] - 0.15 * h * c)
         inward = 0.6 if pose.arms in ("phone", "push", "ride", "punch") else 1.08
         limb(trunk(0, out, 0.80 * h), trunk(elbow[0], out * 1.12, elbow[1]), 0.031, 0.026, person.top)
-        limb(trunk(elbow[0], out * 1.12, elbow[1]), trunk(hand[0], out * inward, hand[1]), 0.024, 0.019, person.skin)
+        limb(
+            trunk(elbow[0], out * 1.12, elbow[1]),
+            trunk(hand[0], out * inward, hand[1]),
+            0.024,
+            0.019,
+            person.skin,
+        )
         if person.bag == "hand" and side > 0 and pose.arms == "swing":
             limb(
                 trunk(hand[0], out * 1.1, hand[1] - 0.06 * h),
@@ -183,11 +210,31 @@ def figure(person: Person, place: Place, pose: Pose) -> list[Capsule | Face]:
     limb(trunk(0, 0.09 * h, 0.795 * h), trunk(0, -0.09 * h, 0.795 * h), 0.042, 0.042, person.top, casts=False)
     limb(trunk(0.005 * h, 0, 0.81 * h), trunk(0.015 * h, 0, 0.88 * h), 0.030, 0.030, person.skin, casts=False)
     limb(trunk(0.018 * h, 0, 0.90 * h), trunk(0.014 * h, 0, 0.935 * h), 0.048, 0.052, person.skin)
-    limb(trunk(-0.014 * h, 0, 0.925 * h), trunk(-0.004 * h, 0, 0.95 * h), 0.054, 0.056, person.hair, casts=False)
+    limb(
+        trunk(-0.014 * h, 0, 0.925 * h),
+        trunk(-0.004 * h, 0, 0.95 * h),
+        0.054,
+        0.056,
+        person.hair,
+        casts=False,
+    )
     if person.long_hair:
-        limb(trunk(-0.03 * h, 0, 0.92 * h), trunk(-0.05 * h, 0, 0.80 * h), 0.048, 0.04, person.hair, casts=False)
+        limb(
+            trunk(-0.03 * h, 0, 0.92 * h),
+            trunk(-0.05 * h, 0, 0.80 * h),
+            0.048,
+            0.04,
+            person.hair,
+            casts=False,
+        )
     if person.bag == "backpack":
         limb(trunk(-0.10 * h, 0, 0.60 * h), trunk(-0.09 * h, 0, 0.74 * h), 0.075, 0.065, person.bag_colour)
     elif person.bag == "shoulder":
-        limb(trunk(-0.02 * h, -0.14 * h, 0.50 * h), trunk(0.0, -0.13 * h, 0.56 * h), 0.055, 0.05, person.bag_colour)
+        limb(
+            trunk(-0.02 * h, -0.14 * h, 0.50 * h),
+            trunk(0.0, -0.13 * h, 0.56 * h),
+            0.055,
+            0.05,
+            person.bag_colour,
+        )
     return parts

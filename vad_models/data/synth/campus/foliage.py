@@ -18,12 +18,21 @@ _SWAY_METRES = 0.055
 def _balls(tree: Tree, dice: Dice) -> list[tuple[Point, float]]:
     """Centres and radii of the balls of leaves."""
     if tree.trunk == 0:
-        return [((tree.x + dice.uniform(-0.15, 0.15), tree.y, 0.55 * tree.crown), tree.crown * dice.uniform(0.85, 1.1))]
+        return [
+            (
+                (tree.x + dice.uniform(-0.15, 0.15), tree.y, 0.55 * tree.crown),
+                tree.crown * dice.uniform(0.85, 1.1),
+            )
+        ]
     balls = []
     for _ in range(30):
         turn, away, up = dice.uniform(), dice.uniform(0.15, 0.72), dice.uniform(-0.55, 0.75)
         width = away * tree.crown * (1.0 - 0.35 * up)
-        centre = (tree.x + width * cosine(turn), tree.y + width * sine(turn), tree.trunk + tree.crown * (0.85 + 0.85 * up))
+        centre = (
+            tree.x + width * cosine(turn),
+            tree.y + width * sine(turn),
+            tree.trunk + tree.crown * (0.85 + 0.85 * up),
+        )
         balls.append((centre, tree.crown * dice.uniform(0.22, 0.40)))
     return balls
 
@@ -50,10 +59,17 @@ def draw_tree(
         if depth < 1:
             continue
         reach = radius * view.focal / depth
-        push = dice.uniform(0.5, 1.5) * _SWAY_METRES * view.focal / depth if tree.trunk > 0 else 0.012 * view.focal / depth
+        push = (
+            dice.uniform(0.5, 1.5) * _SWAY_METRES * view.focal / depth
+            if tree.trunk > 0
+            else 0.012 * view.focal / depth
+        )
         mean_height = (centre[2] - low) / max(high - low, 1e-6)
         for target, shift in ((still, 0.0), (swayed, push)):
-            left, right = max(0, int(cx + shift - reach * 1.3)), min(view.width, int(cx + shift + reach * 1.3) + 2)
+            left, right = (
+                max(0, int(cx + shift - reach * 1.3)),
+                min(view.width, int(cx + shift + reach * 1.3) + 2),
+            )
             top, bottom = max(0, int(cy - reach * 1.3)), min(view.height, int(cy + reach * 1.3) + 2)
             if left >= right or top >= bottom:
                 break
@@ -68,7 +84,9 @@ def draw_tree(
             bulge = np.sqrt(np.maximum(0.0, 1.0 - np.minimum(1.0, ox * ox + oy * oy)))
             facing = np.maximum(0.0, ox * light[0] + oy * light[1] + bulge * light[2])
             tone = (0.36 + 0.34 * mean_height + 0.50 * facing) * (0.22 + 1.10 * leaf + 0.50 * clumps)
-            colour = tone[..., None] * (np.array(tree.tone, np.float64) + 26 * (leaf[..., None] - 0.5) * np.array([1.0, 1.0, 0.2]))
+            colour = tone[..., None] * (
+                np.array(tree.tone, np.float64) + 26 * (leaf[..., None] - 0.5) * np.array([1.0, 1.0, 0.2])
+            )
             colour += 24 * smoothstep(0.62, 0.8, leaf * facing + 0.3)[..., None] * np.array([1.0, 1.0, 0.6])
             target[top:bottom, left:right] += (colour - target[top:bottom, left:right]) * cover[..., None]
             solid = cover > 0.5

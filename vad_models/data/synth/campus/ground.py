@@ -6,7 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vad_models.data.synth.campus.exact import FloatArray, fractal_noise, lattice_hash, smoothstep, value_noise
+from vad_models.data.synth.campus.exact import (
+    FloatArray,
+    fractal_noise,
+    lattice_hash,
+    smoothstep,
+    value_noise,
+)
 
 __all__ = ["MATERIALS", "Material", "rgb"]
 
@@ -18,7 +24,9 @@ def rgb(base: tuple[float, float, float], brightness: FloatArray) -> FloatArray:
     return brightness[..., None] * np.array(base)
 
 
-def _joints(u: FloatArray, v: FloatArray, size: tuple[float, float], gap: float, px: FloatArray) -> FloatArray:
+def _joints(
+    u: FloatArray, v: FloatArray, size: tuple[float, float], gap: float, px: FloatArray
+) -> FloatArray:
     """Coverage 0..1 of the joints between tiles of `size` metres, faded where a pixel is wider than a joint."""
     line = np.zeros_like(u)
     for coordinate, period in ((u, size[0]), (v, size[1])):
@@ -29,11 +37,15 @@ def _joints(u: FloatArray, v: FloatArray, size: tuple[float, float], gap: float,
 
 def _wear(x: FloatArray, y: FloatArray, seed: int) -> FloatArray:
     """Large stains and small grit, around 1."""
-    return 0.80 + 0.26 * fractal_noise(x / 5, y / 5, seed, 3) + 0.14 * fractal_noise(x * 3, y * 3, seed + 7, 2)
+    return (
+        0.80 + 0.26 * fractal_noise(x / 5, y / 5, seed, 3) + 0.14 * fractal_noise(x * 3, y * 3, seed + 7, 2)
+    )
 
 
 def _tiles(x: FloatArray, y: FloatArray, size: tuple[float, float], seed: int) -> FloatArray:
-    return lattice_hash(np.floor(x / size[0] + 0.5).astype(np.int64), np.floor(y / size[1] + 0.5).astype(np.int64), seed)
+    return lattice_hash(
+        np.floor(x / size[0] + 0.5).astype(np.int64), np.floor(y / size[1] + 0.5).astype(np.int64), seed
+    )
 
 
 def _slabs(x: FloatArray, y: FloatArray, px: FloatArray, seed: int) -> FloatArray:

@@ -39,7 +39,7 @@ class Face:
 
 @dataclass(frozen=True)
 class Patch:
-    """A drawn body: `colour` (h, w, 3) and `alpha` (h, w), both int32 with alpha in 0..256, whose corner is at `top`, `left`."""
+    """A drawn body whose corner is at `top`, `left`: `colour` (h, w, 3) 0..255, `alpha` (h, w) 0..256, int32."""
 
     top: int
     left: int
@@ -67,7 +67,9 @@ def _capsule_fields(
     return dx, dy, np.sqrt(dx * dx + dy * dy), ra + t * (rb - ra)
 
 
-def _face_fields(corners: list[tuple[float, float]], px: NDArray[np.float32], py: NDArray[np.float32]) -> NDArray[np.float32]:
+def _face_fields(
+    corners: list[tuple[float, float]], px: NDArray[np.float32], py: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Signed distance (h, w) inside a convex polygon of screen points; positive inside."""
     area = 0.0
     for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):
@@ -98,8 +100,15 @@ def paint(parts: list[Capsule | Face], view: View, light: Point, ambient: float)
         seen = [view.project(point) for point in points]
         if min(depth for _, _, depth in seen) < 0.5:
             return None
-        drawn.append((sum(depth for _, _, depth in seen) / len(seen), part, seen))
-        reach = max(part.ra, part.rb) * view.focal / min(depth for _, _, depth in seen) if isinstance(part, Capsule) else 0.0
+        middle = 0.0  # not sum(): its last bit depends on the version of Python
+        for _, _, depth in seen:
+            middle += depth
+        drawn.append((middle / len(seen), part, seen))
+        reach = (
+            max(part.ra, part.rb) * view.focal / min(depth for _, _, depth in seen)
+            if isinstance(part, Capsule)
+            else 0.0
+        )
         for x, y, _ in seen:
             xs += [x - reach, x + reach]
             ys += [y - reach, y + reach]
@@ -118,23 +127,24 @@ def paint(parts: list[Capsule | Face], view: View, light: Point, ambient: float)
     if limbs:
         ends = np.empty((len(limbs), 6), _F)
         for row, i in enumerate(limbs):
-            _, part, ((ax, ay, ad), (bx, by, bd)) = drawn[i][0], drawn[i][1], drawn[i][2][:2]
-            assert isinstance(part, Capsule)
-            ends[row] = (ax, ay, part.ra * view.focal / ad, bx, by, part.rb * view.focal / bd)
+            _, limb, spots = drawn[i]
+            assert isinstance(limb, Capsule)
+            (ax, ay, ad), (bx, by, bd) = spots
+            ends[row] = (ax, ay, limb.ra * view.focal / ad, bx, by, limb.rb * view.focal / bd)
         dx, dy, distance, radius = _capsule_fields(ends, px, py)
         thin = np.minimum(_F(2) * radius, _F(1))
         cover[limbs] = np.clip(np.maximum(radius, _F(0.5)) - distance + _F(0.5), _F(0), _F(1)) * thin
         inverse = _F(1) / np.maximum(radius, _F(0.5))
         dx *= inverse
         dy *= inverse
-        depth = np.sqrt(np.maximum(_F(1) - dx * dx - dy * dy, _F(0)))
-        facing = np.maximum(dx * _F(light[0]) + dy * _F(light[1]) + depth * _F(light[2]), _F(0))
-        shade[limbs] = (_F(ambient) + _F(1 - ambient) * facing) * (_F(0.7) + _F(0.3) * depth)
+        bulge = np.sqrt(np.maximum(_F(1) - dx * dx - dy * dy, _F(0)))
+        facing = np.maximum(dx * _F(light[0]) + dy * _F(light[1]) + bulge * _F(light[2]), _F(0))
+        shade[limbs] = (_F(ambient) + _F(1 - ambient) * facing) * (_F(0.7) + _F(0.3) * bulge)
     for i, (_, part, seen) in enumerate(drawn):
         if isinstance(part, Face):
             inside = _face_fields([(x, y) for x, y, _ in seen], px, py)
             cover[i] = np.clip(inside + _F(0.5), _F(0), _F(1))
-            shade[i] = _F(1)
+            shade[i] = _F(0.85)
 
     # Part i is seen where no later (nearer) part covers it; weights are integers so that their sum has no order.
     seen_through = np.ones((count + 1, *shape), _F)
@@ -151,33 +161,44 @@ def paint(parts: list[Capsule | Face], view: View, light: Point, ambient: float)
     return Patch(top, left, np.minimum(colour, 255), alpha)
 
 
-def shadow(parts: list[Capsule | Face], view: View, lean: tuple[float, float], softness: float) -> Patch | None:
-    """The soft shadow of the parts on the ground; only `alpha` counts. `lean`: metres east and north per metre of height."""
-    rows: list[tuple[float, ...]] = []
+def shadow(
+    parts: list[Capsule | Face], view: View, lean: tuple[float, float], softness: float
+) -> Patch | None:
+    """The soft shadow of the parts on the ground; of the patch only `alpha` counts.
+
+    `lean`: metres east and north per metre of height; `softness`: width of the edge in pixels.
+    """
+    limbs: list[tuple[float, ...]] = []
+    faces: list[list[tuple[float, float]]] = []
+    xs: list[float] = []
+    ys: list[float] = []
     for part in parts:
         if not part.casts:
             continue
-        chain = [part.a, part.b] if isinstance(part, Capsule) else [*part.corners, part.corners[0]]
-        radius = (part.ra, part.rb) if isinstance(part, Capsule) else (0.12, 0.12)
-        fallen = [(x + lean[0] * z, y + lean[1] * z, 0.0) for x, y, z in chain]
-        spots = [view.project(point) for point in fallen]
+        points = (part.a, part.b) if isinstance(part, Capsule) else part.corners
+        spots = [view.project((x + lean[0] * z, y + lean[1] * z, 0.0)) for x, y, z in points]
         if min(depth for _, _, depth in spots) < 0.5:
             return None
-        for (ax, ay, ad), (bx, by, bd) in zip(spots, spots[1:], strict=False):
-            rows.append((ax, ay, radius[0] * view.focal / ad * 0.8, bx, by, radius[1] * view.focal / bd * 0.8))
-    if not rows:
-        return None
-    reach = max(max(row[2], row[5]) for row in rows) + softness
-    box = _box(
-        [row[i] + sign * reach for row in rows for i in (0, 3) for sign in (-1, 1)],
-        [row[i] + sign * reach for row in rows for i in (1, 4) for sign in (-1, 1)],
-        view,
-    )
+        reach = softness
+        if isinstance(part, Capsule):
+            (ax, ay, ad), (bx, by, bd) = spots
+            limbs.append((ax, ay, part.ra * view.focal / ad * 0.8, bx, by, part.rb * view.focal / bd * 0.8))
+            reach += max(limbs[-1][2], limbs[-1][5])
+        else:
+            faces.append([(x, y) for x, y, _ in spots])
+        xs += [x + sign * reach for x, _, _ in spots for sign in (-1, 1)]
+        ys += [y + sign * reach for _, y, _ in spots for sign in (-1, 1)]
+    box = _box(xs, ys, view) if xs else None
     if box is None:
         return None
     left, top, right, bottom = box
     px = np.arange(left, right, dtype=_F)[None, :]
     py = np.arange(top, bottom, dtype=_F)[:, None]
-    _, _, distance, radius_field = _capsule_fields(np.array(rows, _F), px, py)
-    cover = np.clip((radius_field - distance) / _F(softness) + _F(0.5), _F(0), _F(1)).max(axis=0)
+    inside = np.full((bottom - top, right - left), -9, _F)
+    if limbs:
+        _, _, distance, radius = _capsule_fields(np.array(limbs, _F), px, py)
+        inside = (radius - distance).max(axis=0)
+    for corners in faces:
+        inside = np.maximum(inside, _face_fields(corners, px, py))
+    cover = np.clip(inside / _F(softness) + _F(0.5), _F(0), _F(1))
     return Patch(top, left, np.zeros((1, 1, 3), np.int32), (cover * _F(256)).astype(np.int32))

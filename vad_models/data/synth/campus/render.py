@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ class Picture:
     kinds: frozenset[str]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _gain(number: int) -> NDArray[np.int32]:
     """Colour cast, exposure and vignetting of a camera, (H, W, 3) in 1/4096."""
     camera = CAMERAS[number - 1]
@@ -55,22 +55,31 @@ def _region(patch: Patch) -> tuple[slice, slice]:
     return slice(patch.top, patch.top + height), slice(patch.left, patch.left + width)
 
 
-def _cast_shadow(canvas: NDArray[np.int32], parts: list[Capsule | Face], camera: Camera, scene: Scenery) -> None:
-    patch = shadow(parts, camera.view, camera.lean if camera.sunny else (0.02, 0.02), 2.5 if camera.sunny else 7.0)
+def _cast_shadow(
+    canvas: NDArray[np.int32], parts: list[Capsule | Face], camera: Camera, scene: Scenery
+) -> None:
+    patch = shadow(
+        parts, camera.view, camera.lean if camera.sunny else (0.02, 0.02), 2.5 if camera.sunny else 7.0
+    )
     if patch is None:
         return
     rows, columns = _region(patch)
     open_ground = np.isinf(scene.depth[rows, columns])
-    strength = scene.sunlit[rows, columns] * 42 // 100 if camera.sunny else 64
+    strength = scene.sunlit[rows, columns] * 42 // 100 if camera.sunny else 92
     alpha = (patch.alpha * strength * open_ground)[..., None]
     canvas[rows, columns] -= canvas[rows, columns] * alpha >> 16
 
 
 def _draw_actor(
-    canvas: NDArray[np.int32], owner: NDArray[np.int32], tag: int, layers: list[list[Capsule | Face]], foot: tuple[float, float, float],
-    camera: Camera, scene: Scenery,
-) -> None:  # fmt: skip
-    """Paints a body where nothing nearer stands, in the light of its foot; writes `tag` into `owner` where it is seen."""
+    canvas: NDArray[np.int32],
+    owner: NDArray[np.int32],
+    tag: int,
+    layers: list[list[Capsule | Face]],
+    foot: tuple[float, float, float],
+    camera: Camera,
+    scene: Scenery,
+) -> None:
+    """Paints a body where nothing nearer stands, in the light at its foot; `owner` becomes `tag` where it is seen."""
     column, row = min(WIDTH - 1, max(0, int(foot[0]))), min(HEIGHT - 1, max(0, int(foot[1])))
     sun = int(scene.sunlit[row, column]) if camera.sunny else 256
     exposure = 176 + sun * 104 // 256
@@ -110,7 +119,7 @@ def render(video: Video) -> Iterator[Picture]:
             if actor.first <= frame < actor.last:
                 place = actor.place(frame)
                 foot = camera.view.project((place.x, place.y, 0.0))
-                if foot[2] > 2 and -260 < foot[0] < WIDTH + 260 and -40 < foot[1] < HEIGHT + 260:
+                if foot[2] > 2 and -160 < foot[0] < WIDTH + 160 and -40 < foot[1] < HEIGHT + 160:
                     present.append((foot, actor, list(actor.layers(frame))))
         for _, _, layers in present:
             _cast_shadow(canvas, [part for layer in layers for part in layer], camera, scene)

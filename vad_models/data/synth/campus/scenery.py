@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from vad_models.data.synth.campus.cameras import CAMERAS, Camera, Tree, Walkway
 from vad_models.data.synth.campus.exact import Dice, FloatArray, fractal_noise, lattice_hash, smoothstep
 from vad_models.data.synth.campus.facades import draw_building
+from vad_models.data.synth.campus.figures import Place
 from vad_models.data.synth.campus.foliage import draw_tree
 from vad_models.data.synth.campus.ground import MATERIALS, rgb
 from vad_models.data.synth.campus.raster import Capsule, Face, Point, paint
-from vad_models.data.synth.campus.figures import Place
 from vad_models.data.synth.campus.vehicles import box
 from vad_models.data.synth.campus.view import View
 
@@ -28,9 +28,9 @@ _SHADE = np.array([0.56, 0.59, 0.66])  # what is left of the light in a shadow: 
 class Scenery:
     """What does not move.
 
-    `still` and `swayed` (H, W, 3) uint8 are the picture in calm air and with the crowns pushed aside; they differ at the
-    flat pixel indices `leaves`, whose sway lags by `lag` (0..255). `depth` (H, W) float32 is the distance of whatever
-    stands there, infinite over open ground. `sunlit` (H, W) int32 is 256 in full light and less in a shadow.
+    `still` and `swayed` (H, W, 3) uint8 are the picture in calm air and with the crowns pushed aside; they differ
+    at the flat pixel indices `leaves`, whose sway lags by `lag` (0..255). `depth` (H, W) float32 is the distance of
+    whatever stands there, infinite over open ground. `sunlit` (H, W) int32 is 256 in full light, less in a shadow.
     """
 
     still: NDArray[np.uint8]
@@ -77,19 +77,29 @@ def _ground(camera: Camera, x: FloatArray, y: FloatArray, px: FloatArray, seed: 
             (x0, y0), (x1, y1) = way.points[0], way.points[1]
             length = float(np.sqrt((x1 - x0) * (x1 - x0) + (y1 - y0) * (y1 - y0)))
             c, s = (x1 - x0) / length, (y1 - y0) / length
-            surface = MATERIALS[way.material](x[near] * c + y[near] * s, y[near] * c - x[near] * s, px[near], seed + 31 * number + 5)
-            ragged = 0.25 * (fractal_noise(x[near] * 2, y[near] * 2, seed + 71, 3) - 0.5) if camera.ground == "grass" else 0.0
+            surface = MATERIALS[way.material](
+                x[near] * c + y[near] * s, y[near] * c - x[near] * s, px[near], seed + 31 * number + 5
+            )
+            ragged = (
+                0.25 * (fractal_noise(x[near] * 2, y[near] * 2, seed + 71, 3) - 0.5)
+                if camera.ground == "grass"
+                else 0.0
+            )
             blend = np.clip((inside[near] + ragged) / px[near] + 0.5, 0, 1)[:, None]
             colour[near] += (surface - colour[near]) * blend
         kerb = np.clip((0.09 - np.abs(inside)) / px + 0.5, 0, 1) * np.minimum(1.0, 0.18 / px)
-        colour += (rgb((176, 172, 164), 0.85 + 0.2 * fractal_noise(x, y, seed + 3, 2)) - colour) * (0.75 * kerb)[:, None]
+        colour += (rgb((176, 172, 164), 0.85 + 0.2 * fractal_noise(x, y, seed + 3, 2)) - colour) * (
+            0.75 * kerb
+        )[:, None]
         if way.lanes:
             dash = (travelled % 4.0 < 2.2) & near
             paintwork = np.clip((0.07 - distance) / px + 0.5, 0, 1) * np.minimum(1.0, 0.14 / px) * dash
             colour += (np.array([214, 212, 200]) - colour) * (0.7 * paintwork)[:, None]
     if camera.trees:
         spots = lattice_hash(np.floor(x * 7).astype(np.int64), np.floor(y * 7).astype(np.int64), seed + 41)
-        litter = (spots > 0.988) * np.minimum(1.0, 0.14 / px) * (fractal_noise(x / 3, y / 3, seed + 43, 2) > 0.5)
+        litter = (
+            (spots > 0.988) * np.minimum(1.0, 0.14 / px) * (fractal_noise(x / 3, y / 3, seed + 43, 2) > 0.5)
+        )
         colour += (np.array([122, 104, 58]) - colour) * (0.6 * litter)[:, None]
     return colour
 
@@ -103,7 +113,9 @@ def _ground_light(camera: Camera, x: FloatArray, y: FloatArray, seed: int) -> Fl
             length = float(np.sqrt(ex * ex + ey * ey))
             away = np.abs((x - x0) * ey - (y - y0) * ex) / length
             along = ((x - x0) * ex + (y - y0) * ey) / (length * length)
-            light = np.minimum(light, np.where((along > 0) & (along < 1), 0.62 + 0.38 * smoothstep(0.0, 1.6, away), 1.0))
+            light = np.minimum(
+                light, np.where((along > 0) & (along < 1), 0.62 + 0.38 * smoothstep(0.0, 1.6, away), 1.0)
+            )
             if not camera.sunny:
                 continue
             lx, ly = camera.lean
@@ -117,10 +129,11 @@ def _ground_light(camera: Camera, x: FloatArray, y: FloatArray, seed: int) -> Fl
     for number, tree in enumerate(camera.trees):
         middle = tree.trunk + 0.75 * tree.crown
         dx, dy = x - tree.x - camera.lean[0] * middle, y - tree.y - camera.lean[1] * middle
-        wobble = fractal_noise(x * 1.6, y * 1.6, seed + 211 + number, 3) - 0.5
-        reach = np.sqrt(dx * dx + dy * dy) / tree.crown + 0.9 * wobble
-        depth = 0.9 if camera.sunny else 0.35
-        light = np.minimum(light, 1 - depth * (1 - smoothstep(0.75 if camera.sunny else 0.2, 1.1, reach)))
+        apart = np.sqrt(dx * dx + dy * dy) / tree.crown
+        near = apart < 1.6
+        wobble = fractal_noise(x[near] * 1.6, y[near] * 1.6, seed + 211 + number, 3) - 0.5
+        edge = smoothstep(0.75 if camera.sunny else 0.2, 1.1, apart[near] + 0.9 * wobble)
+        light[near] = np.minimum(light[near], 1 - (0.9 if camera.sunny else 0.35) * (1 - edge))
     return light
 
 
@@ -144,13 +157,15 @@ def _furniture(camera: Camera) -> list[tuple[Point, list[Capsule | Face]]]:
             parts += box(place, (0.05, 1.7, 0.12), up, (134, 98, 66), (-0.27, 0.0))
         for left in (0.7, -0.7):
             for a, b in (((0.18, 0.0), (0.18, 0.42)), ((-0.24, 0.0), (-0.28, 0.92))):
-                parts.append(Capsule(place.at(a[0], left, a[1]), place.at(b[0], left, b[1]), 0.035, 0.03, (62, 62, 64)))
+                parts.append(
+                    Capsule(place.at(a[0], left, a[1]), place.at(b[0], left, b[1]), 0.035, 0.03, (62, 62, 64))
+                )
         things.append(((x, y, 0.0), parts))
     return things
 
 
 def _downsample(picture: FloatArray) -> NDArray[np.uint8]:
-    """Averages blocks of supersampled pixels, then softens as a lens does ([1 6 1] in both directions); integers throughout."""
+    """Averages blocks of supersampled pixels, then softens as a lens does ([1 6 1] both ways); integers throughout."""
     levels = np.clip(picture, 0, 255).astype(np.int32)
     small = sum(levels[i::_SS, j::_SS] for i in range(_SS) for j in range(_SS)) * 4 // (_SS * _SS)
     padded = np.pad(small, ((1, 1), (1, 1), (0, 0)), mode="edge")
@@ -159,7 +174,7 @@ def _downsample(picture: FloatArray) -> NDArray[np.uint8]:
     return (both >> 8).clip(0, 255).astype(np.uint8)
 
 
-@lru_cache(maxsize=None)
+@cache
 def scenery(number: int, seed: int) -> Scenery:
     """Draws the still picture of camera `number` (1..13)."""
     camera = CAMERAS[number - 1]
@@ -172,10 +187,13 @@ def scenery(number: int, seed: int) -> Scenery:
 
     sky = dz > -0.02
     clouds = smoothstep(0.4, 0.8, fractal_noise(dx * 6, dz * 14, texture, 4))[..., None]
-    picture[:] = np.array([196.0, 210.0, 226.0]) + (np.array([232.0, 233.0, 235.0]) - np.array([196.0, 210.0, 226.0])) * clouds
+    picture[:] = (
+        np.array([196.0, 210.0, 226.0])
+        + (np.array([232.0, 233.0, 235.0]) - np.array([196.0, 210.0, 226.0])) * clouds
+    )
     down = ~sky
     t = view.mast / -dz[down]
-    # Seen at a flat angle a pixel is long and thin on the ground; the geometric mean keeps textures crisp without aliasing.
+    # At a flat angle a pixel is long and thin on the ground; near the mean, textures are crisp and do not alias.
     px = t / view.focal / _SS * np.sqrt(np.maximum(1.0, 0.35 * t / view.mast))
     gx, gy = dx[down] * t, dy[down] * t
     haze = smoothstep(30, 160, t)[:, None]
@@ -200,7 +218,10 @@ def scenery(number: int, seed: int) -> Scenery:
         patch = paint(parts, large, direction, ambient + 0.15)
         if patch is None:
             return
-        rows, columns = slice(patch.top, patch.top + patch.alpha.shape[0]), slice(patch.left, patch.left + patch.alpha.shape[1])
+        rows, columns = (
+            slice(patch.top, patch.top + patch.alpha.shape[0]),
+            slice(patch.left, patch.left + patch.alpha.shape[1]),
+        )
         alpha = patch.alpha[..., None] / 256
         for target in (picture, swayed):
             target[rows, columns] += (patch.colour - target[rows, columns]) * alpha
@@ -208,7 +229,13 @@ def scenery(number: int, seed: int) -> Scenery:
 
     def plant(tree: Tree) -> None:
         if tree.trunk > 0:
-            trunk = Capsule((tree.x, tree.y, 0.0), (tree.x, tree.y, tree.trunk + 0.6 * tree.crown), 0.17, 0.10, (92, 76, 62))
+            trunk = Capsule(
+                (tree.x, tree.y, 0.0),
+                (tree.x, tree.y, tree.trunk + 0.6 * tree.crown),
+                0.17,
+                0.10,
+                (92, 76, 62),
+            )
             furnish((tree.x, tree.y, 0.0), [trunk])
         draw_tree(tree, large, direction, dice, picture, swayed, distance, lag)
 

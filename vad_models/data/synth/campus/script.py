@@ -43,12 +43,21 @@ class Video:
 
     @property
     def anomalies(self) -> tuple[str, ...]:
-        """Kinds of anomaly in this video. Cameras are dealt the kinds in turn, so any two of them show all twelve."""
+        """Kinds of anomaly in this video, in the order in which they begin."""
         if self.split == "train":
             return ()
-        order = Dice(self.seed, 0, 0).shuffled(tuple(KINDS))
-        dealt = (self.camera - 1) * sum(_ANOMALIES) + sum(_ANOMALIES[: self.number - 1])
-        return tuple(order[(dealt + i) % len(order)] for i in range(_ANOMALIES[self.number - 1]))
+        before = sum(_ANOMALIES[: self.number - 1])
+        return _dealt(self.seed, self.camera)[before : before + _ANOMALIES[self.number - 1]]
+
+
+def _dealt(seed: int, camera: int) -> tuple[str, ...]:
+    """Half of the kinds, of each nature in its share; the next camera of a pair gets the other half."""
+    pair, half = divmod(camera - 1, 2)
+    dice, hand = Dice(seed, 0, pair), []
+    for nature in ("appearance", "motion", "both"):
+        kinds = dice.shuffled([kind for kind, (its_nature, _) in KINDS.items() if its_nature == nature])
+        hand += kinds[half::2]
+    return tuple(Dice(seed, camera, 0, 1).shuffled(hand))
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,10 @@ def _talkers(camera: Camera, dice: Dice, frames: int) -> list[Actor]:
     first, last = route.visible(camera.view, margin=30)
     spot = route.at(dice.uniform(first, last), dice.choice((-1.0, 1.0)) * (route.half_width + 0.3))
     angles = ((1.0, 0.0), (-0.8, 0.6), (-0.2, -0.98))[: dice.choice((2, 2, 3))]
-    return [standing(random_person(dice), Place(spot.x + 0.5 * x, spot.y + 0.5 * y, -x, -y), frames, dice) for x, y in angles]
+    return [
+        standing(random_person(dice), Place(spot.x + 0.5 * x, spot.y + 0.5 * y, -x, -y), frames, dice)
+        for x, y in angles
+    ]
 
 
 def script(video: Video) -> Script:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -18,15 +19,16 @@ from vad_models.data.synth.campus.script import Video, videos_of
 __all__ = ["contact_sheets"]
 
 _COLUMNS = 3
+_MOMENT = 72  # the frame that stands for a camera
 _RED = (226, 38, 38)
 
 
 def contact_sheets(out: Path, seed: int = 7) -> None:
-    """Write `campus_cameras.jpg` (one frame of each camera) and `campus_anomalies.jpg` (one frame of each kind) below `out`."""
+    """Write `campus_cameras.jpg`, a frame of each camera, and `campus_anomalies.jpg`, one of each kind, below `out`."""
     cameras = []
     for number, camera in enumerate(CAMERAS, start=1):
-        pictures = list(render(Video(seed, number, "train", 1)))
-        cameras.append(_titled(pictures[len(pictures) // 2].frame, f"{number:02d}  {camera.name}"))
+        picture = next(islice(render(Video(seed, number, "train", 1)), _MOMENT, None))
+        cameras.append(_titled(picture.frame, f"{number:02d}  {camera.name}"))
     _save(out / "campus_cameras.jpg", cameras)
 
     best: dict[str, tuple[int, Picture]] = {}
@@ -38,7 +40,10 @@ def contact_sheets(out: Path, seed: int = 7) -> None:
                     alone = [picture for picture in found if picture.kinds == {kind}] or found
                     picture = max(alone, key=lambda p: int(p.mask.sum()))
                     best[kind] = (number, picture)
-    tiles = [_titled(_outlined(best[kind][1]), f"{kind.replace('_', ' ')}  ({nature})") for kind, (nature, _) in KINDS.items()]
+    tiles = [
+        _titled(_outlined(best[kind][1]), f"{kind.replace('_', ' ')}  ({nature})")
+        for kind, (nature, _) in KINDS.items()
+    ]
     _save(out / "campus_anomalies.jpg", tiles)
 
 
@@ -47,7 +52,10 @@ def _outlined(picture: Picture) -> NDArray[np.uint8]:
     frame = picture.frame.copy()
     rows, columns = np.nonzero(picture.mask)
     if rows.size:
-        corner, opposite = (int(columns.min()) - 4, int(rows.min()) - 4), (int(columns.max()) + 4, int(rows.max()) + 4)
+        corner, opposite = (
+            (int(columns.min()) - 4, int(rows.min()) - 4),
+            (int(columns.max()) + 4, int(rows.max()) + 4),
+        )
         cv2.rectangle(frame, corner, opposite, _RED, 1)
     return frame
 

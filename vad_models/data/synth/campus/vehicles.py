@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from vad_models.data.synth.campus.exact import cosine, sine
 from vad_models.data.synth.campus.figures import Place
 from vad_models.data.synth.campus.raster import Capsule, Colour, Face, Point
@@ -20,7 +22,8 @@ def _wheel(place: Place, forward: float, left: float, radius: float, turn: float
         place.at(forward + radius * cosine(i / 14), left, radius + radius * sine(i / 14)) for i in range(14)
     ]
     parts: list[Capsule | Face] = [
-        Capsule(a, b, 0.022, 0.022, _RUBBER, casts=i % 2 == 0) for i, (a, b) in enumerate(zip(rim, rim[1:] + rim[:1], strict=True))
+        Capsule(a, b, 0.022, 0.022, _RUBBER, casts=i % 2 == 0)
+        for i, (a, b) in enumerate(zip(rim, rim[1:] + rim[:1], strict=True))
     ]
     hub = place.at(forward, left, radius)
     for i in range(3):
@@ -43,12 +46,15 @@ def bicycle(place: Place, turn: float, colour: Colour) -> list[Capsule | Face]:
         Capsule(place.at(-0.20, 0, 0.94), place.at(0.04, 0, 0.95), 0.06, 0.03, _RUBBER),
     ]
     frame: list[Capsule | Face] = [
-        tube(a, b, 0.024, colour) for a, b in ((rear, crank), (rear, seat), (crank, seat), (seat, head), (crank, head), (head, front))
+        tube(a, b, 0.024, colour)
+        for a, b in ((rear, crank), (rear, seat), (crank, seat), (seat, head), (crank, head), (head, front))
     ]
     return [*_wheel(place, -0.42, 0, 0.34, turn), *_wheel(place, 0.66, 0, 0.34, turn), *frame, *bar]
 
 
-def box(place: Place, size: Point, base: float, colour: Colour, offset: tuple[float, float] = (0.0, 0.0)) -> list[Capsule | Face]:
+def box(
+    place: Place, size: Point, base: float, colour: Colour, offset: tuple[float, float] = (0.0, 0.0)
+) -> list[Capsule | Face]:
     """A box of `size` (forward, left, up) metres that stands `base` metres above the ground."""
     f, w, h = size[0] / 2, size[1] / 2, size[2]
     df, dl = offset
@@ -100,11 +106,21 @@ def skateboard(place: Place) -> list[Capsule | Face]:
     return parts
 
 
-_CAR_PROFILE = ((-2.1, 0.32), (-2.12, 0.80), (-1.95, 0.96), (1.0, 0.95), (1.95, 0.78), (2.1, 0.60), (2.1, 0.32))
+_CAR_PROFILE = (
+    (-2.1, 0.32),
+    (-2.12, 0.80),
+    (-1.95, 0.96),
+    (1.0, 0.95),
+    (1.95, 0.78),
+    (2.1, 0.60),
+    (2.1, 0.32),
+)
 _CABIN_PROFILE = ((-1.75, 0.95), (-1.35, 1.44), (0.10, 1.47), (0.95, 0.95))
 
 
-def _extrude(place: Place, profile: tuple[tuple[float, float], ...], half: float, top: float, colour: Colour) -> list[Capsule | Face]:
+def _extrude(
+    place: Place, profile: tuple[tuple[float, float], ...], half: float, top: float, colour: Colour
+) -> list[Capsule | Face]:
     """The two sides of a profile and the strips between them; `top` is the half width of the upper edge."""
     lowest = min(z for _, z in profile)
     highest = max(z for _, z in profile)
@@ -115,9 +131,14 @@ def _extrude(place: Place, profile: tuple[tuple[float, float], ...], half: float
     parts: list[Capsule | Face] = []
     for sign, percent in ((1, 92), (-1, 84)):
         parts.append(Face(tuple(place.at(f, sign * side(z), z) for f, z in profile), _tint(colour, percent)))
-    for (f0, z0), (f1, z1) in zip(profile, profile[1:], strict=False):
+    for (f0, z0), (f1, z1) in itertools.pairwise(profile):
         rise = abs(z1 - z0) / (abs(z1 - z0) + abs(f1 - f0) + 1e-6)
-        corners = (place.at(f0, side(z0), z0), place.at(f0, -side(z0), z0), place.at(f1, -side(z1), z1), place.at(f1, side(z1), z1))
+        corners = (
+            place.at(f0, side(z0), z0),
+            place.at(f0, -side(z0), z0),
+            place.at(f1, -side(z1), z1),
+            place.at(f1, side(z1), z1),
+        )
         parts.append(Face(corners, _tint(colour, int(116 - 34 * rise))))
     return parts
 
@@ -127,19 +148,54 @@ def car(place: Place, colour: Colour) -> tuple[list[Capsule | Face], list[Capsul
     body = _extrude(place, _CAR_PROFILE, 0.86, 0.84, colour)
     for forward in (1.28, -1.30):
         for side in (0.80, -0.80):
-            for radius, shift, tone in ((0.33, 0.03, _RUBBER), (0.19, 0.07, _STEEL)):
+            for radius, shift, tone in ((0.33, 0.03, _RUBBER), (0.18, 0.07, (116, 118, 122))):
                 left = side + (shift if side > 0 else -shift)
-                corners = tuple(place.at(forward + radius * cosine(i / 12), left, 0.33 + radius * sine(i / 12)) for i in range(12))
+                corners = tuple(
+                    place.at(forward + radius * cosine(i / 12), left, 0.33 + radius * sine(i / 12))
+                    for i in range(12)
+                )
                 body.append(Face(corners, tone))
     for side in (0.62, -0.62):
-        body.append(Capsule(place.at(2.08, side + 0.1, 0.66), place.at(2.08, side - 0.1, 0.66), 0.07, 0.07, (244, 240, 220), casts=False))
-        body.append(Capsule(place.at(-2.1, side + 0.1, 0.78), place.at(-2.1, side - 0.1, 0.78), 0.06, 0.06, (170, 34, 30), casts=False))
+        body.append(
+            Capsule(
+                place.at(2.08, side + 0.1, 0.66),
+                place.at(2.08, side - 0.1, 0.66),
+                0.07,
+                0.07,
+                (244, 240, 220),
+                casts=False,
+            )
+        )
+        body.append(
+            Capsule(
+                place.at(-2.1, side + 0.1, 0.78),
+                place.at(-2.1, side - 0.1, 0.78),
+                0.06,
+                0.06,
+                (170, 34, 30),
+                casts=False,
+            )
+        )
     cabin = _extrude(place, _CABIN_PROFILE, 0.82, 0.62, colour)
     glass: list[Capsule | Face] = []
     for sign in (1, -1):
-        for pane in (((-1.52, 1.0), (-1.25, 1.37), (-0.62, 1.40), (-0.62, 1.0)), ((-0.54, 1.0), (-0.54, 1.40), (0.05, 1.40), (0.70, 1.0))):
-            glass.append(Face(tuple(place.at(f, sign * (0.85 - 0.4 * (z - 0.95)), z) for f, z in pane), _GLASS, casts=False))
+        for pane in (
+            ((-1.52, 1.0), (-1.25, 1.37), (-0.62, 1.40), (-0.62, 1.0)),
+            ((-0.54, 1.0), (-0.54, 1.40), (0.05, 1.40), (0.70, 1.0)),
+        ):
+            glass.append(
+                Face(
+                    tuple(place.at(f, sign * (0.85 - 0.4 * (z - 0.95)), z) for f, z in pane),
+                    _GLASS,
+                    casts=False,
+                )
+            )
     for (f0, z0), (f1, z1) in (((-1.72, 0.99), (-1.42, 1.40)), ((0.17, 1.41), (0.90, 0.99))):
-        corners = (place.at(f0, 0.70, z0), place.at(f0, -0.70, z0), place.at(f1, -0.62, z1), place.at(f1, 0.62, z1))
+        corners = (
+            place.at(f0, 0.70, z0),
+            place.at(f0, -0.70, z0),
+            place.at(f1, -0.62, z1),
+            place.at(f1, 0.62, z1),
+        )
         glass.append(Face(corners, (84, 102, 116), casts=False))
     return body, cabin + glass

@@ -1,13 +1,15 @@
 """Writes the campus to disk: whole files only, never one twice, the same bytes on every machine.
 
-    <out>/
-    |-- campus.json                         seed, cameras, version          } not of the official layout,
-    |-- anomalies/CC_VVVV.csv               kind, nature, first, last frame } so readers pass them over
-    |-- training/videos/CC_VVV.avi          Motion JPEG, 24 frames a second
-    `-- testing/
-        |-- frames/CC_VVVV/NNN.jpg
-        |-- test_frame_mask/CC_VVVV.npy     uint8 (T,), 1 = abnormal
-        `-- test_pixel_mask/CC_VVVV.npy     uint8 (T, H, W), 1 = abnormal
+ShanghaiTech's official layout, and beside it two things that its readers pass over, `campus.json` and `anomalies`:
+
+<out>/
+|-- campus.json                         seed, cameras, version
+|-- anomalies/CC_VVVV.csv               video, kind, nature, first and last frame (from 0, inclusive)
+|-- training/videos/CC_VVV.avi          Motion JPEG, 24 frames a second
+`-- testing/
+    |-- frames/CC_VVVV/NNN.jpg
+    |-- test_frame_mask/CC_VVVV.npy     uint8 (T,), 1 = abnormal
+    `-- test_pixel_mask/CC_VVVV.npy     uint8 (T, H, W), 1 = abnormal
 """
 
 from __future__ import annotations
@@ -70,7 +72,9 @@ def generate_campus(
         raise SettingsError(f"workers is {workers}: choose 1 or more, or leave it out to use all processors.")
     _claim(out, cameras, seed)
     jobs = [(out, video) for camera in range(1, cameras + 1) for video in videos_of(seed, camera)]
-    map_videos(_write_video, jobs, [video.frames for _, video in jobs], workers or os.cpu_count() or 1, progress)
+    map_videos(
+        _write_video, jobs, [video.frames for _, video in jobs], workers or os.cpu_count() or 1, progress
+    )
 
 
 def _claim(out: Path, cameras: int, seed: int) -> None:
@@ -80,20 +84,24 @@ def _claim(out: Path, cameras: int, seed: int) -> None:
         held = json.loads(note.read_text(encoding="utf-8"))
         if (held["seed"], held["version"]) != (seed, _VERSION) or held["cameras"] > cameras:
             raise DataError(
-                f"{out} holds the campus of seed {held['seed']} with {held['cameras']} cameras (version {held['version']}): "
-                f"delete it, or choose another folder for seed {seed} with {cameras}."
+                f"{out} holds the campus of seed {held['seed']} with {held['cameras']} cameras "
+                f"(version {held['version']}): delete it, or choose another folder for seed {seed} with {cameras}."
             )
         remove_partials(out)
         for unfinished in out.glob(".*.making"):
             shutil.rmtree(unfinished)
     elif out.is_dir() and any(out.iterdir()):
-        raise DataError(f"{out} is not empty and holds no campus.json: choose an empty folder for the campus.")
+        raise DataError(
+            f"{out} is not empty and holds no campus.json: choose an empty folder for the campus."
+        )
     write_json(note, {"seed": seed, "cameras": cameras, "version": _VERSION})
 
 
 def encode_jpeg(frame: NDArray[np.uint8]) -> bytes:
     """A picture (H, W, 3) uint8 RGB as JPEG (integer transform: the same bytes with and without vector units)."""
-    done, data = cv2.imencode(".jpg", np.ascontiguousarray(frame[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    done, data = cv2.imencode(
+        ".jpg", np.ascontiguousarray(frame[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+    )
     if not done:
         raise DataError("a picture could not be encoded as JPEG: is OpenCV built with libjpeg?")
     return data.tobytes()
@@ -110,7 +118,10 @@ def _write_video(job: tuple[Path, Video]) -> None:
 
 def _write_avi(path: Path, pictures: Iterator[bytes]) -> None:
     """JPEG pictures as a Motion JPEG film; the container holds no date, version or random number."""
-    with atomic_path(path) as temporary, av.open(str(temporary), "w", format="avi", options={"fflags": "+bitexact"}) as film:
+    with (
+        atomic_path(path) as temporary,
+        av.open(str(temporary), "w", format="avi", options={"fflags": "+bitexact"}) as film,
+    ):
         stream = film.add_stream("mjpeg", rate=FPS)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
         for number, picture in enumerate(pictures):
@@ -160,5 +171,8 @@ def _intervals(name: str, pictures: list[Picture]) -> str:
         seen = [number for number, picture in enumerate(pictures) if kind in picture.kinds]
         starts = [n for i, n in enumerate(seen) if i == 0 or n - seen[i - 1] > _BLINK]
         ends = [n for i, n in enumerate(seen) if i == len(seen) - 1 or seen[i + 1] - n > _BLINK]
-        rows += [f"{name},{kind},{KINDS[kind][0]},{first},{last}\n" for first, last in zip(starts, ends, strict=True)]
+        rows += [
+            f"{name},{kind},{KINDS[kind][0]},{first},{last}\n"
+            for first, last in zip(starts, ends, strict=True)
+        ]
     return "".join(rows)

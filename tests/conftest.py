@@ -1,0 +1,64 @@
+"""A small project: settings, and footage of two cameras in the layout that most copies of datasets have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import scipy.io
+
+from tests.footage import blobs
+
+PARAMS = """\
+benchmark: # what `dvc repro` runs
+  datasets: [blobs]
+  methods: [conv_ae]
+
+datasets:
+  default: {profile: demo, seeds: [0], frames: [32x48x1], holdout: 0.3}
+
+evaluation: {bootstrap: 20}
+
+methods:
+  conv_ae:
+    demo:
+      clip: 4
+      channels: [4, 4]
+      training: {epochs: 2, steps_per_epoch: 3, sequence: 6, batch: 2, learning_rate: 0.001}
+"""
+
+FRAMES = 30
+"""Of each video."""
+
+
+@pytest.fixture
+def project_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a project with `params.yaml` and `data/blobs`; it is the working directory, and nothing is shared."""
+    for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL", "PREFECT_HOME", "VAD_SLOTS", "VAD_RUNNER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PREFECT_PORT", "42999")  # not the server of whoever runs the tests
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    write_footage(tmp_path / "data" / "blobs")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write_footage(root: Path) -> None:
+    """Two cameras, each with two training videos and a test video whose second half is abnormal."""
+    gt = np.empty((1, 2), dtype=object)
+    for camera in (1, 2):
+        for number in (1, 2):
+            _write_video(root / f"training/frames/{camera:02d}_{number:03d}", blobs(FRAMES, 10 * camera + number))
+        video = blobs(FRAMES, 100 + camera)
+        video[FRAMES // 2 :] = blobs(FRAMES, 100 + camera, speed=3.0, block=9)[FRAMES // 2 :]
+        _write_video(root / f"testing/frames/{camera:02d}_003", video)
+        gt[0, camera - 1] = np.array([[FRAMES // 2 + 1], [FRAMES]])
+    scipy.io.savemat(root / "blobs.mat", {"gt": gt})
+
+
+def _write_video(folder: Path, video: np.ndarray) -> None:
+    folder.mkdir(parents=True)
+    for number, frame in enumerate(video):
+        cv2.imwrite(str(folder / f"{number:03d}.png"), frame)

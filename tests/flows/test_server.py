@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from flows import server
+from flows.paths import Paths
+from vad_models.errors import JobError
+
+HEALTH = "/health"
+
+
+def test_a_named_server_is_used_and_none_is_started(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a server was started"))
+
+    with server.prefect_server(Paths(project_root)) as url:
+        assert url == "http://127.0.0.1:1/api"
+
+
+def test_a_server_that_does_not_start_names_its_log(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+
+    with (
+        pytest.raises(JobError, match=r"did not start: .*command\.log says why"),
+        server.prefect_server(Paths(project_root)),
+    ):
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_the_server_of_a_block_answers_inside_and_is_gone_after(project_root: Path) -> None:
+    with server.prefect_server(Paths(project_root)) as url:
+        assert os.environ["PREFECT_API_URL"] == url
+        assert url.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(url + HEALTH) as answer:
+            assert answer.status == 200
+
+    assert "PREFECT_API_URL" not in os.environ
+    assert not server.answers(url + HEALTH)
+    assert (project_root / ".prefect/prefect.db").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_the_server_ends_with_a_command_that_is_killed(project_root: Path) -> None:
+    script = (
+        "import time\nfrom pathlib import Path\nfrom flows.paths import Paths\nfrom flows.server import prefect_server\n"
+        "with prefect_server(Paths(Path())) as url:\n    print(url, flush=True)\n    time.sleep(600)\n"
+    )
+    command = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert command.stdout is not None
+    url = command.stdout.readline().strip()
+    assert server.answers(url + HEALTH)
+
+    command.kill()
+    command.communicate()
+
+    deadline = time.monotonic() + 20
+    while server.answers(url + HEALTH) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not server.answers(url + HEALTH)
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_standing_servers_start_are_found_and_stop(project_root: Path) -> None:
+    prefect = next(one for one in server.servers(Paths(project_root)) if one.name == "prefect")
+    try:
+        server.start(prefect, project_root)
+        with server.prefect_server(Paths(project_root)) as url:
+            assert url == f"{prefect.url}/api"
+    finally:
+        stopped = server.stop(prefect)
+
+    assert stopped
+    assert not server.stop(prefect)
+
+
+def test_a_standing_server_that_ends_at_once_names_its_log(project_root: Path) -> None:
+    broken = server.Server("broken", 1, ("/bin/false",), "/", project_root)
+    with pytest.raises(JobError, match=r"broken server did not start on port 1: .*broken\.log says why"):
+        server.start(broken, project_root)
+    assert not broken.pid_file.exists()

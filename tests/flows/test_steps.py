@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flows import steps
+from flows.paths import Paths
+from flows.steps import Project
+from flows.validation import validate
+from vad_models.data.frame_store import FrameStore
+from vad_models.errors import DataError
+
+
+def test_ingest_writes_what_it_found_and_links_the_footage(project_root: Path) -> None:
+    raw = steps.ingest(Paths(project_root), "blobs")
+
+    found = json.loads((project_root / "ingest/blobs.json").read_text())
+    assert found == {
+        "dataset": "blobs",
+        "layout": "frames_folder",
+        "labels": "mat",
+        "cameras": ["01", "02"],
+        "videos": len(raw.videos),
+    }
+    assert (project_root / "ingest/blobs").resolve() == project_root / "data/blobs"
+
+
+def test_ingest_of_absent_data_says_how_to_make_pull_and_import_them(project_root: Path) -> None:
+    with pytest.raises(DataError, match=r"no data/campus.*vad data synth.*dvc pull.*vad data import"):
+        steps.ingest(Paths(project_root), "campus")
+
+
+def test_forget_ingest_makes_the_stage_run_again(project_root: Path) -> None:
+    steps.ingest(Paths(project_root), "blobs")
+
+    steps.forget_ingest(Paths(project_root), "blobs")
+
+    assert list((project_root / "ingest").iterdir()) == []
+    assert (project_root / "data/blobs").is_dir()
+
+
+def test_derive_makes_a_frame_store_of_every_size(project_root: Path) -> None:
+    validate(Paths(project_root), "blobs")
+
+    (root,) = steps.derive(Project.at(project_root), "blobs")
+
+    assert FrameStore(root).cameras == ["01", "02"]
+
+
+def test_derive_before_validate_says_what_to_run(project_root: Path) -> None:
+    with pytest.raises(DataError, match="vad data validate"):
+        steps.derive(Project.at(project_root), "blobs")
