@@ -35,7 +35,7 @@ FRAMES = 30
 
 @pytest.fixture
 def project_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a project with `params.yaml` and `data/blobs`; it is the working directory, and nothing is shared."""
+    """A project with `params.yaml` and `data/blobs`, made the working directory; it shares no server."""
     for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL", "PREFECT_HOME", "VAD_SLOTS", "VAD_RUNNER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PREFECT_PORT", "42999")  # not the server of whoever runs the tests
@@ -50,7 +50,9 @@ def write_footage(root: Path) -> None:
     gt = np.empty((1, 2), dtype=object)
     for camera in (1, 2):
         for number in (1, 2):
-            _write_video(root / f"training/frames/{camera:02d}_{number:03d}", blobs(FRAMES, 10 * camera + number))
+            _write_video(
+                root / f"training/frames/{camera:02d}_{number:03d}", blobs(FRAMES, 10 * camera + number)
+            )
         video = blobs(FRAMES, 100 + camera)
         video[FRAMES // 2 :] = blobs(FRAMES, 100 + camera, speed=3.0, block=9)[FRAMES // 2 :]
         _write_video(root / f"testing/frames/{camera:02d}_003", video)

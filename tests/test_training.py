@@ -77,7 +77,8 @@ def test_history_has_a_row_an_epoch_with_the_held_out_loss(tmp_path: Path) -> No
     history = run(tmp_path)
     assert history["phase"].tolist() == ["appearance"] * 3 + ["prediction"] * 3
     assert {"loss", "latent", "holdout_loss"} <= set(history.columns)
-    assert history[["loss", "holdout_loss"]].notna().all().all()
+    assert history[["loss", "reconstruction", "holdout_loss"]].notna().all().all()
+    assert history["latent"].isna().tolist() == [True] * 3 + [False] * 3  # it has no weight in the first phase
 
 
 def test_schedules() -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from flows.cli import data, doctor, pipeline, score, server
+from flows.cli import bench, data, doctor, pipeline, score, server
 from flows.cli.common import session
 from vad_models.errors import VadError
 
@@ -44,6 +44,7 @@ pipeline.register(app)
 app.command("score")(score.score)
 app.add_typer(server.app, name="server")
 app.command("with-server", context_settings={"ignore_unknown_options": True})(server.with_server)
+app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)
 
 

@@ -61,7 +61,9 @@ def test_a_failed_job_is_named_and_the_others_are_finished(
     (store,) = steps.derive(project, "blobs")
     (store / "02/train/02_001.npy").write_bytes(b"no array")
 
-    with pytest.raises(JobError, match=r"the job conv_ae/02/seed0 failed \(.*02_001\.npy.*run the same command again"):
+    with pytest.raises(
+        JobError, match=r"the job conv_ae/02/seed0 failed \(.*02_001\.npy.*run the same command again"
+    ):
         train("blobs", root=project_root)
 
     planned = jobs.plan(project, "blobs")

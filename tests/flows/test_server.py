@@ -16,7 +16,9 @@ from vad_models.errors import JobError
 HEALTH = "/health"
 
 
-def test_a_named_server_is_used_and_none_is_started(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_server_is_used_and_none_is_started(
+    project_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a server was started"))
 
@@ -24,7 +26,9 @@ def test_a_named_server_is_used_and_none_is_started(project_root: Path, monkeypa
         assert url == "http://127.0.0.1:1/api"
 
 
-def test_a_server_that_does_not_start_names_its_log(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_start_names_its_log(
+    project_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
 
     with (
@@ -52,7 +56,8 @@ def test_the_server_of_a_block_answers_inside_and_is_gone_after(project_root: Pa
 @pytest.mark.integration
 def test_the_server_ends_with_a_command_that_is_killed(project_root: Path) -> None:
     script = (
-        "import time\nfrom pathlib import Path\nfrom flows.paths import Paths\nfrom flows.server import prefect_server\n"
+        "import time\nfrom pathlib import Path\n"
+        "from flows.paths import Paths\nfrom flows.server import prefect_server\n"
         "with prefect_server(Paths(Path())) as url:\n    print(url, flush=True)\n    time.sleep(600)\n"
     )
     command = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)

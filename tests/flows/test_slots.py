@@ -47,7 +47,9 @@ def test_an_unknown_runner_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("engine", ["dask", "ray"])
-def test_an_engine_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+def test_an_engine_that_is_not_installed_names_its_extra(
+    monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
     monkeypatch.setitem(__import__("sys").modules, f"prefect_{engine}", None)
     monkeypatch.setenv("VAD_RUNNER", engine)
     with pytest.raises(SettingsError, match=rf"pip install -e '\.\[{engine}\]'"):

@@ -141,15 +141,15 @@ class Decoupled(Method):
     def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
         settings: DecoupledPhase = getattr(self.settings, phase)
         codes = features["code"]
-        losses = {
-            "latent": self._code_error(codes, self.settings.noise).mean(),
-            "latent_deviation": codes.detach().std(),
-        }
+        losses = {"loss": torch.zeros(()).to(codes), "latent_deviation": codes.detach().std()}
+        if settings.latent:
+            losses["latent"] = self._code_error(codes, self.settings.noise).mean()
+            losses["loss"] = losses["loss"] + settings.latent * losses["latent"]
         frames = torch.arange(1, codes.shape[1], settings.reconstruct_every)
         shortcuts = [shortcut[:, frames - 1] for shortcut in self._shortcuts(features)]
         rebuilt = self.decoder(codes[:, frames], shortcuts)
         losses["reconstruction"] = (rebuilt - features["foreground"][:, frames]).square().mean()
-        losses["loss"] = settings.latent * losses["latent"] + settings.reconstruction * losses["reconstruction"]
+        losses["loss"] = losses["loss"] + settings.reconstruction * losses["reconstruction"]
         return losses
 
     def score(self, features: Features, signals: Sequence[str] | None = None) -> dict[str, Tensor]:

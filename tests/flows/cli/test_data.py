@@ -18,7 +18,9 @@ def vad(*arguments: str) -> str:
     return outcome.output
 
 
-def test_import_copies_counts_and_lists_the_dataset(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_import_copies_counts_and_lists_the_dataset(
+    project_root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     source = tmp_path_factory.mktemp("elsewhere") / "footage"
     write_footage(source)
 

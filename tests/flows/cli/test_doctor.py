@@ -37,7 +37,9 @@ def test_a_local_build_of_the_pinned_version_is_fine(checkout: Path, monkeypatch
     assert finding(checkout, "torch").state == "good"
 
 
-def test_a_missing_package_is_bad_and_says_what_to_do(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_bad_and_says_what_to_do(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def missing(name: str) -> str:
         raise doctor.metadata.PackageNotFoundError(name)
 

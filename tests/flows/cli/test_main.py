@@ -10,19 +10,34 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app, main
-from flows.cli import pipeline
+from flows.finished import FinishedJob
+from flows.paths import Paths
+from flows.results import build_results, write_results
 
 HEAVY = ("torch", "prefect", "mlflow", "great_expectations", "sklearn", "pandas", "lightning", "cv2")
 
 COMMANDS = (
-    *("benchmark", "ingest", "derive", "train", "evaluate", "report", "results", "score", "with-server", "doctor"),
+    *(
+        "benchmark",
+        "ingest",
+        "derive",
+        "train",
+        "evaluate",
+        "report",
+        "results",
+        "score",
+        "with-server",
+        "doctor",
+    ),
     *("data import", "data synth", "data validate", "server start", "server stop"),
 )
 
 
 def run(*arguments: str) -> tuple[int, str]:
     """Exit code and stderr of `vad`, in a process of its own."""
-    done = subprocess.run([sys.executable, "-m", "flows.cli", *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli", *arguments], capture_output=True, text=True, check=False
+    )
     return done.returncode, done.stderr
 
 
@@ -142,17 +157,11 @@ def test_ingest_says_what_it_found(project_root: Path) -> None:
     assert "blobs: 6 videos in the layout frames_folder" in outcome.output
 
 
-def test_results_are_shown_as_a_table(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.cli.common import session
+def test_results_are_shown_as_a_table(project_root: Path, paths: Paths, benchmark: list[FinishedJob]) -> None:
+    write_results(build_results(benchmark), paths.results / "blobs.csv")
 
-    monkeypatch.setattr(session, "root", project_root)
-    (project_root / "results").mkdir()
-    source = Path(__file__).with_name("results.csv")
-    (project_root / "results/blobs.csv").write_bytes(source.read_bytes())
-
-    outcome = CliRunner().invoke(app, ["results", "blobs"])
+    outcome = CliRunner().invoke(app, ["results", "blobs"], terminal_width=100)
 
     assert outcome.exit_code == 0
-    for text in ("conv_ae", "reconstruction", "0.753", "control: random scores", "results/blobs.csv"):
+    for text in ("conv_ae", "reconstruction", "ffp", "control", "results/blobs.csv", "vad report blobs"):
         assert text in outcome.output
-    assert pipeline.results.__doc__

@@ -22,8 +22,8 @@ def test_frame_differencing_and_perfect_appearance_both_fail_on_the_demo() -> No
             frames = np.stack([picture.frame for picture in pictures]).astype(np.int16)
             change = np.abs(np.diff(frames, axis=0)).mean(axis=(1, 2, 3))
             change = np.concatenate([change[:1], change])  # the first frame has none before it
-            labels.append([bool(picture.kinds) for picture in pictures])
-            appearance.append([any(KINDS[kind][0] != "motion" for kind in p.kinds) for p in pictures])
+            labels.append([bool(picture.sightings) for picture in pictures])
+            appearance.append([any(KINDS[kind][0] != "motion" for kind in p.sightings) for p in pictures])
             differences.append(change)
             ranged.append((change - change.min()) / (change.max() - change.min()))
     truth = np.concatenate(labels)

@@ -183,7 +183,7 @@ CAMERAS: tuple[Camera, ...] = (
         lamps=((-2.2, 17.2), (12.4, 15)), lean=(1.1, 0.1), cast=(268, 256, 232), noise=4,
     ),
     Camera(
-        "bicycle-free mall", View(5.4, 0.31, 380), "slabs",
+        "mall", View(5.4, 0.31, 380), "slabs",
         (
             Walkway(((-4.4, 3), (-2.6, 38)), 3.8, "brick", one_way=True),
             Walkway(((4.0, 38), (5.2, 3)), 3.8, "brick", one_way=True),

@@ -12,8 +12,8 @@ __all__ = ["Person", "Place", "Pose", "figure", "random_person"]
 _SKIN = ((226, 188, 160), (208, 164, 132), (174, 126, 94), (120, 84, 62), (236, 202, 178))
 _HAIR = ((32, 28, 26), (54, 40, 30), (88, 62, 40), (22, 20, 22), (120, 98, 70))
 _TOPS = (
-    (188, 60, 56), (58, 84, 140), (228, 226, 220), (52, 54, 60), (94, 124, 92), (206, 178, 96), (130, 128, 132),
-    (214, 150, 160), (78, 64, 96), (160, 190, 208), (108, 76, 56), (36, 62, 66), (240, 238, 234), (70, 74, 80),
+    (188, 60, 56), (58, 84, 140), (202, 200, 194), (52, 54, 60), (94, 124, 92), (206, 178, 96), (130, 128, 132),
+    (214, 150, 160), (78, 64, 96), (160, 190, 208), (108, 76, 56), (36, 62, 66), (214, 212, 206), (70, 74, 80),
 )  # fmt: skip
 _BOTTOMS = (
     (46, 56, 84),
@@ -159,82 +159,53 @@ def figure(person: Person, place: Place, pose: Pose) -> list[Capsule | Face]:
 
     parts: list[Capsule | Face] = []
 
-    def limb(a: Point, b: Point, ra: float, rb: float, colour: Colour, casts: bool = True) -> None:
-        parts.append(Capsule(a, b, ra * h * g, rb * h * g, colour, casts))
+    def limb(a: Point, b: Point, radii: tuple[float, float], colour: Colour, casts: bool = True) -> None:
+        parts.append(Capsule(a, b, radii[0] * h * g, radii[1] * h * g, colour, casts))
 
     shin = person.skin if person.skirt else person.bottom
     for side, (top, knee, ankle, toe) in zip((1, -1), legs, strict=True):
-        out = side * 0.05 * h
-        limb(at(top[0], out, top[1]), at(knee[0], out, knee[1]), 0.05, 0.036, person.bottom)
-        limb(at(knee[0], out, knee[1]), at(ankle[0], out, ankle[1]), 0.036, 0.024, shin)
-        limb(
-            at(ankle[0], out, ankle[1]),
-            at(toe[0], out * 1.15, toe[1]),
-            0.024,
-            0.019,
-            person.shoes,
-            casts=False,
-        )
+        out = side * 0.045 * h
+        limb(at(top[0], out, top[1]), at(knee[0], out, knee[1]), (0.052, 0.036), person.bottom)
+        limb(at(knee[0], out, knee[1]), at(ankle[0], out, ankle[1]), (0.036, 0.024), shin)
+        limb(at(ankle[0], out, ankle[1]), at(toe[0], out * 1.15, toe[1]), (0.024, 0.019), person.shoes, False)
     if person.skirt:
-        limb(at(0, 0, hip), at(0, 0, hip - 0.17 * h), 0.07, 0.095, person.bottom)
+        limb(at(0, 0, hip), at(0, 0, hip - 0.17 * h), (0.07, 0.095), person.bottom)
     for side in (1, -1):
-        limb(
-            trunk(0, side * 0.032 * h, hip + 0.01 * h),
-            trunk(0, side * 0.062 * h, 0.77 * h),
-            0.062,
-            0.064,
-            person.top,
-        )
+        waist, chest = trunk(0, side * 0.026 * h, hip), trunk(0.004 * h, side * 0.050 * h, 0.745 * h)
+        limb(waist, chest, (0.060, 0.058), person.top)
+        limb(chest, trunk(0, side * 0.052 * h, 0.775 * h), (0.058, 0.044), person.top, False)
         phase = pose.phase + (0.0 if side > 0 else 0.5)
         upper, bend = _arm_angles(pose.arms, pose.stride * sine(phase), pose.phase, side)
         s, c = _turn(upper)
-        out, reach = side * 0.125 * h * g, 0.165 * h
-        elbow = (reach * s, 0.80 * h - reach * c)
+        out, reach = side * 0.098 * h * g, 0.165 * h
+        elbow = (reach * s, 0.785 * h - reach * c)
         s, c = _turn(upper + bend)
         hand = (elbow[0] + 0.15 * h * s, elbow[1] - 0.15 * h * c)
-        inward = 0.6 if pose.arms in ("phone", "push", "ride", "punch") else 1.08
-        limb(trunk(0, out, 0.80 * h), trunk(elbow[0], out * 1.12, elbow[1]), 0.031, 0.026, person.top)
+        inward = 0.7 if pose.arms in ("phone", "push", "ride", "punch") else 1.18
+        limb(trunk(0, out, 0.785 * h), trunk(elbow[0], out * 1.18, elbow[1]), (0.034, 0.027), person.top)
         limb(
-            trunk(elbow[0], out * 1.12, elbow[1]),
+            trunk(elbow[0], out * 1.18, elbow[1]),
             trunk(hand[0], out * inward, hand[1]),
-            0.024,
-            0.019,
+            (0.024, 0.019),
             person.skin,
         )
         if person.bag == "hand" and side > 0 and pose.arms == "swing":
-            limb(
-                trunk(hand[0], out * 1.1, hand[1] - 0.06 * h),
-                trunk(hand[0], out * 1.1, hand[1] - 0.17 * h),
-                0.04, 0.055, person.bag_colour,
-            )  # fmt: skip
-    limb(trunk(0, 0.09 * h, 0.795 * h), trunk(0, -0.09 * h, 0.795 * h), 0.042, 0.042, person.top, casts=False)
-    limb(trunk(0.005 * h, 0, 0.81 * h), trunk(0.015 * h, 0, 0.88 * h), 0.030, 0.030, person.skin, casts=False)
-    limb(trunk(0.018 * h, 0, 0.90 * h), trunk(0.014 * h, 0, 0.935 * h), 0.048, 0.052, person.skin)
-    limb(
-        trunk(-0.014 * h, 0, 0.925 * h),
-        trunk(-0.004 * h, 0, 0.95 * h),
-        0.054,
-        0.056,
-        person.hair,
-        casts=False,
-    )
+            grip = trunk(hand[0], out * 1.2, hand[1] - 0.06 * h)
+            limb(grip, trunk(hand[0], out * 1.2, hand[1] - 0.17 * h), (0.04, 0.055), person.bag_colour)
+    limb(trunk(0, 0, 0.60 * h), trunk(0.004 * h, 0, 0.775 * h), (0.064, 0.056), person.top, False)
+    limb(trunk(0, 0, 0.80 * h), trunk(0.015 * h, 0, 0.88 * h), (0.034, 0.029), person.skin, False)
+    limb(trunk(0.018 * h, 0, 0.895 * h), trunk(0.014 * h, 0, 0.932 * h), (0.043, 0.051), person.skin)
+    limb(trunk(-0.016 * h, 0, 0.92 * h), trunk(-0.006 * h, 0, 0.948 * h), (0.051, 0.054), person.hair, False)
+    limb(trunk(0.0, 0, 0.957 * h), trunk(0.026 * h, 0, 0.960 * h), (0.046, 0.036), person.hair, False)
     if person.long_hair:
-        limb(
-            trunk(-0.03 * h, 0, 0.92 * h),
-            trunk(-0.05 * h, 0, 0.80 * h),
-            0.048,
-            0.04,
-            person.hair,
-            casts=False,
-        )
+        limb(trunk(-0.03 * h, 0, 0.92 * h), trunk(-0.05 * h, 0, 0.80 * h), (0.048, 0.040), person.hair, False)
     if person.bag == "backpack":
-        limb(trunk(-0.10 * h, 0, 0.60 * h), trunk(-0.09 * h, 0, 0.74 * h), 0.075, 0.065, person.bag_colour)
+        limb(trunk(-0.10 * h, 0, 0.60 * h), trunk(-0.09 * h, 0, 0.74 * h), (0.075, 0.065), person.bag_colour)
     elif person.bag == "shoulder":
         limb(
-            trunk(-0.02 * h, -0.14 * h, 0.50 * h),
-            trunk(0.0, -0.13 * h, 0.56 * h),
-            0.055,
-            0.05,
+            trunk(-0.02 * h, -0.13 * h, 0.50 * h),
+            trunk(0, -0.12 * h, 0.56 * h),
+            (0.055, 0.05),
             person.bag_colour,
         )
     return parts

@@ -26,11 +26,18 @@ _LEAST_VISIBLE = 12  # pixels of an anomaly that count as seen
 
 @dataclass(frozen=True)
 class Picture:
-    """A frame (H, W, 3) uint8 RGB, the anomalous pixels (H, W) uint8 0/1, and the kinds seen in it."""
+    """A frame (H, W, 3) uint8 RGB, and where in it each kind of anomaly is seen, (H, W) bool."""
 
     frame: NDArray[np.uint8]
-    mask: NDArray[np.uint8]
-    kinds: frozenset[str]
+    sightings: dict[str, NDArray[np.bool_]]
+
+    @property
+    def mask(self) -> NDArray[np.uint8]:
+        """The anomalous pixels, (H, W) 0/1."""
+        mask = np.zeros((HEIGHT, WIDTH), bool)
+        for seen in self.sightings.values():
+            mask |= seen
+        return mask.astype(np.uint8)
 
 
 @cache
@@ -129,11 +136,14 @@ def render(video: Video) -> Iterator[Picture]:
             _draw_actor(canvas, owner, tag, layers, foot, camera, scene)
             if actor.kind is not None and actor.abnormal[0] <= frame < actor.abnormal[1]:
                 tags[tag] = actor.kind
-        seen = {tag: kind for tag, kind in tags.items() if int((owner == tag).sum()) >= _LEAST_VISIBLE}
-        mask = np.isin(owner, list(seen)).astype(np.uint8)
+        sightings: dict[str, NDArray[np.bool_]] = {}
+        for tag, kind in tags.items():
+            seen = owner == tag
+            if int(seen.sum()) >= _LEAST_VISIBLE:
+                sightings[kind] = sightings.get(kind, seen) | seen
 
         swing = 4096 + play.swing * sine(frame / 90) + dice.integer(-10, 11)
         canvas = canvas * (gain * int(swing) >> 12) >> 12
         top, left = dice.integer(0, _MARGIN), dice.integer(0, _MARGIN)
         canvas += grain[top : top + HEIGHT, left : left + WIDTH]
-        yield Picture(np.clip(canvas, 0, 255).astype(np.uint8), mask, frozenset(seen.values()))
+        yield Picture(np.clip(canvas, 0, 255).astype(np.uint8), sightings)

@@ -128,6 +128,16 @@ def _talkers(camera: Camera, dice: Dice, frames: int) -> list[Actor]:
     ]
 
 
+def _in_the_way(actor: Actor, car: Actor) -> bool:
+    """Whether somebody is ever where the car is: nobody walks through it."""
+    for frame in range(max(actor.first, car.first), min(actor.last, car.last)):
+        here, there = actor.place(frame), car.place(frame)
+        dx, dy = here.x - there.x, here.y - there.y
+        if abs(dx * there.hx + dy * there.hy) < 2.6 and abs(dy * there.hx - dx * there.hy) < 1.2:
+            return True
+    return False
+
+
 def script(video: Video) -> Script:
     """The actors of a video. Normal life comes from the same distribution in training and in testing."""
     camera, dice, frames = CAMERAS[video.camera - 1], video.dice(1), video.frames
@@ -137,5 +147,8 @@ def script(video: Video) -> Script:
     kinds, extra = video.anomalies, video.dice(2)
     for i, kind in enumerate(kinds):
         begin = int(frames * (extra.uniform(0.36, 0.52) if i == 0 else extra.uniform(0.60, 0.74)))
-        actors += stage(kind, camera, extra, begin, frames)
+        played = stage(kind, camera, extra, begin, frames)
+        if kind == "car":
+            actors = [actor for actor in actors if not _in_the_way(actor, played[0])]
+        actors += played
     return Script(frames, tuple(actors), dice.uniform(0.2, 1.0), dice.integer(20, 90))

@@ -168,7 +168,7 @@ def _intervals(name: str, pictures: list[Picture]) -> str:
     """Rows of the table of anomalies: each kind from where it comes into sight to where it leaves."""
     rows = []
     for kind in KINDS:
-        seen = [number for number, picture in enumerate(pictures) if kind in picture.kinds]
+        seen = [number for number, picture in enumerate(pictures) if kind in picture.sightings]
         starts = [n for i, n in enumerate(seen) if i == 0 or n - seen[i - 1] > _BLINK]
         ends = [n for i, n in enumerate(seen) if i == len(seen) - 1 or seen[i + 1] - n > _BLINK]
         rows += [

@@ -1,0 +1,47 @@
+"""`vad bench`: measure speed on this machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flows.cli.common import DatasetArgument, console, project
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
+
+
+@app.callback()
+def bench() -> None:
+    """Keeps `streaming` a command of its own, also while it is the only one."""
+
+
+@app.command("streaming")
+def streaming(
+    dataset: DatasetArgument,
+    method: Annotated[str, typer.Option("--method", "-m", help="A method of params.yaml.")] = "decoupled",
+    camera: Annotated[str, typer.Option("--camera", "-c", help="A camera.")] = "01",
+    seed: Annotated[int, typer.Option("--seed", "-s", help="Seed of the trained job.")] = 0,
+) -> None:
+    """Score all test video of a camera frame by frame, from the frame store, and compare with batch scoring.
+
+    Example: vad bench streaming ucsd_ped2 --method decoupled
+    """
+    from flows.jobs import plan
+    from vad_models.benchmarks import measure_streaming
+    from vad_models.data.frame_store import FrameStore
+    from vad_models.export import load_method
+
+    here = project()
+    (job,) = plan(here, dataset, [method], [camera], [seed])
+    store = FrameStore(here.paths.frames / dataset / job.frames)
+    model = load_method(job.directory(here.paths.runs))
+    speed = measure_streaming(model, [video.array() for video in store.videos(camera, "test")])
+    console.print(
+        f"{job.title}, {model.headline}, {job.frames}, one frame at a time: {speed.frames} frames, "
+        f"{speed.frames_per_second:.0f} frames/s; a score after {speed.p50_ms:.1f} ms (p50), {speed.p95_ms:.1f} ms (p95), "
+        f"{speed.p99_ms:.1f} ms (p99)\nlargest difference from batch scoring: {speed.largest_difference:.1e}, "
+        f"of scores up to {speed.largest_score:.2g}"
+    )

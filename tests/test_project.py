@@ -1,0 +1,110 @@
+"""What the files at the root promise each other."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from vad_models.methods import method_class
+from vad_models.settings import load_params, validated
+
+ROOT = Path(__file__).parents[1]
+
+STAGES = ("ingest", "validate", "derive", "train", "evaluate", "report")
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> dict[str, dict[str, object]]:
+    stages: dict[str, dict[str, object]] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    return stages
+
+
+def pinned() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    return dict(_normalised(line).split("==") for line in lines if line and not line.startswith("#"))
+
+
+def _normalised(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def test_the_stages_are_the_steps_of_the_benchmark(pipeline: dict[str, dict[str, object]]) -> None:
+    assert tuple(pipeline) == STAGES
+
+
+def test_every_dependency_on_code_exists(pipeline: dict[str, dict[str, object]]) -> None:
+    code = [
+        dep
+        for stage in pipeline.values()
+        for dep in stage.get("deps", [])
+        if dep.startswith(("flows", "vad_"))
+    ]
+    assert code
+    assert [dep for dep in code if not (ROOT / dep).exists()] == []
+
+
+def test_every_stage_is_a_command_of_vad(pipeline: dict[str, dict[str, object]]) -> None:
+    for stage in pipeline.values():
+        command = re.sub(r" (--\w+ )?\$\{.*?\}", "", str(stage["cmd"])).split()
+        done = subprocess.run(
+            [sys.executable, "-m", "flows.cli", *command[1:], "--help"], capture_output=True, check=False
+        )
+        assert command[0] == "vad"
+        assert done.returncode == 0
+
+
+def test_params_hold_the_settings_that_every_method_needs() -> None:
+    params = load_params(ROOT / "params.yaml")
+    for label, entry in params.methods.items():
+        settings = method_class(entry.variant_of or label).Settings
+        for profile in ("paper", "cpu", "demo"):
+            values = getattr(entry, profile)
+            if values is not None:
+                validated(settings, values, f"methods.{label}.{profile}")
+    assert set(params.benchmark.methods) <= set(params.methods)
+
+
+def test_nothing_shadows_the_package_mlflow() -> None:
+    assert not list((ROOT / "mlflow").glob("*.py"))
+
+
+def test_telemetry_is_off_wherever_flows_is_imported() -> None:
+    names = (
+        "DO_NOT_TRACK",
+        "DVC_NO_ANALYTICS",
+        "GX_ANALYTICS_ENABLED",
+        "MLFLOW_DISABLE_TELEMETRY",
+        "PREFECT_SERVER_ANALYTICS_ENABLED",
+    )
+    clean = {name: value for name, value in os.environ.items() if name not in names}
+    script = f"import os, flows; print([os.environ[name] for name in {names}])"
+    said = subprocess.run(
+        [sys.executable, "-c", script], env=clean, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == str(["true", "1", "false", "true", "false"])
+
+    config = configparser.ConfigParser()
+    config.read(ROOT / ".dvc" / "config")
+    assert config["core"]["analytics"] == "false"
+
+
+def test_the_constraints_pin_every_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = {_normalised(re.split(r"[<>=\[ ]", requirement)[0]) for requirement in wanted}
+    assert sorted(names - pinned().keys()) == []
+    assert "+" not in pinned()["torch"]
+
+
+def test_prefects_server_and_fastapi_fit() -> None:
+    """The newest fastapi that resolves ends every flow on Prefect 3.8's server."""
+    script = "import prefect.server.api.server as server; server.create_app()"
+    subprocess.run([sys.executable, "-c", script], check=True)
