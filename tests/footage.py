@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-
 import pandas as pd
+
 from vad_models.data.frame_store import FrameStore
 from vad_models.data.manifest import COLUMNS, write_manifest
 from vad_models.settings import FrameSize

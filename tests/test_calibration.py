@@ -44,7 +44,7 @@ def test_causal_never_looks_ahead() -> None:
 def test_every_named_normalisation_exists_and_others_are_refused() -> None:
     for how in NORMALISATIONS:
         assert np.isfinite(normalise(SCORES, "s", how)).all()
-    with pytest.raises(SettingsError, match="minmax.*per_video"):
+    with pytest.raises(SettingsError, match=r"minmax.*per_video"):
         normalise(SCORES, "s", "minmax")
 
 

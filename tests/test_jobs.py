@@ -22,7 +22,9 @@ EVALUATION = EvaluationSettings(bootstrap=20)
 def params(**dataset: Any) -> Params:
     values = {
         "benchmark": {"datasets": ["blobs"], "methods": ["conv_ae", "ffp"]},
-        "datasets": {"default": {"profile": "demo", "seeds": [0, 1], "frames": [str(SIZE)], "holdout": 0.3, **dataset}},
+        "datasets": {
+            "default": {"profile": "demo", "seeds": [0, 1], "frames": [str(SIZE)], "holdout": 0.3, **dataset}
+        },
         "methods": {
             "conv_ae": {"demo": short_settings("conv_ae")},
             "ffp": {"demo": short_settings("ffp")},
@@ -41,7 +43,10 @@ def jobs_of(tmp_path: Path, count: int = 1, **wanted: Any) -> tuple[list[Job], A
 def test_one_job_a_method_camera_and_seed(tmp_path: Path) -> None:
     made, _ = jobs_of(tmp_path, count=2)
     assert [job.title for job in made] == [
-        f"{method}/{camera}/seed{seed}" for method in ("conv_ae", "ffp") for camera in ("01", "02") for seed in (0, 1)
+        f"{method}/{camera}/seed{seed}"
+        for method in ("conv_ae", "ffp")
+        for camera in ("01", "02")
+        for seed in (0, 1)
     ]
     assert len({job.fingerprint for job in made}) == len(made)
 
@@ -54,17 +59,27 @@ def test_a_variant_is_a_job_of_its_own(tmp_path: Path) -> None:
 
 def test_the_fingerprint_follows_everything_that_shapes_the_numbers(tmp_path: Path) -> None:
     (job, *_), _ = jobs_of(tmp_path)
-    for change in ({"seed": 5}, {"settings": {}}, {"data_version": "x"}, {"code_version": "y"}, {"holdout": 0.2}):
+    for change in (
+        {"seed": 5},
+        {"settings": {}},
+        {"data_version": "x"},
+        {"code_version": "y"},
+        {"holdout": 0.2},
+    ):
         assert job.model_copy(update=change).fingerprint != job.fingerprint
     assert Job.model_validate(json.loads(job.model_dump_json())).fingerprint == job.fingerprint
 
 
 def test_unknown_names_are_refused_with_what_there_is(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="no method 'magic' in params.yaml; the methods there are: conv_ae, ffp"):
+    with pytest.raises(
+        SettingsError, match=r"no method 'magic' in params.yaml; the methods there are: conv_ae, ffp"
+    ):
         jobs_of(tmp_path, methods=["magic"])
     with pytest.raises(DataError, match="no training video of camera '07'; its cameras are: 01"):
         jobs_of(tmp_path, cameras=["07"])
-    with pytest.raises(SettingsError, match="big needs frames of 64x64x1, but datasets.blobs.frames lists 32x48x1"):
+    with pytest.raises(
+        SettingsError, match=r"big needs frames of 64x64x1, but datasets.blobs.frames lists 32x48x1"
+    ):
         jobs_of(tmp_path, methods=["big"])
 
 
@@ -76,7 +91,13 @@ def test_a_job_ends_with_a_model_scores_history_and_metrics(tmp_path: Path) -> N
         "history.csv", "job.json", "metrics.json", "model.json", "model.safetensors", "scores.parquet", "training.json",
     ]  # fmt: skip
     assert metrics == json.loads((folder / "metrics.json").read_text())
-    assert {row["normalisation"] for row in metrics["metrics"]} == {"none", "per_video", "sliding", "training", "causal"}
+    assert {row["normalisation"] for row in metrics["metrics"]} == {
+        "none",
+        "per_video",
+        "sliding",
+        "training",
+        "causal",
+    }
     scores = read_scores(folder / "scores.parquet")
     assert set(scores["split"]) == {"holdout", "test"}
     assert set(scores.loc[scores["split"] == "holdout", "video"]) == {"c"} == set(metrics["holdout_videos"])

@@ -21,14 +21,25 @@ from vad_models.metrics import (
 from vad_models.settings import EvaluationSettings
 
 
-def table(videos: dict[str, tuple[list[float], list[int] | None]], camera: str = "01", split: str = "test") -> pd.DataFrame:
+def table(
+    videos: dict[str, tuple[list[float], list[int] | None]], camera: str = "01", split: str = "test"
+) -> pd.DataFrame:
     """A score table: video -> (scores, labels)."""
     parts = []
     for video, (scores, labels) in videos.items():
-        label = pd.array([pd.NA] * len(scores) if labels is None else [bool(one) for one in labels], dtype="boolean")
+        label = pd.array(
+            [pd.NA] * len(scores) if labels is None else [bool(one) for one in labels], dtype="boolean"
+        )
         parts.append(
             pd.DataFrame(
-                {"camera": camera, "split": split, "video": video, "frame": range(len(scores)), "label": label, "s": scores}
+                {
+                    "camera": camera,
+                    "split": split,
+                    "video": video,
+                    "frame": range(len(scores)),
+                    "label": label,
+                    "s": scores,
+                }
             )
         )
     return pd.concat(parts, ignore_index=True)
@@ -46,7 +57,13 @@ def test_micro_auc_is_the_chance_that_an_abnormal_frame_scores_above_a_normal_on
     pairs = scores[labels][:, None] - scores[~labels][None]
     expected = (pairs > 0).mean() + 0.5 * (pairs == 0).mean()
     found = frame_metrics(
-        labels, scores, videos, signal="s", normalisation="none", labels="x", settings=EvaluationSettings(bootstrap=0)
+        labels,
+        scores,
+        videos,
+        signal="s",
+        normalisation="none",
+        labels="x",
+        settings=EvaluationSettings(bootstrap=0),
     )
     assert found.auc_micro == pytest.approx(expected, abs=1e-12)
     assert np.isnan(found.auc_low)
@@ -56,12 +73,16 @@ def test_micro_auc_is_the_chance_that_an_abnormal_frame_scores_above_a_normal_on
 def test_bootstrap_over_videos_equals_drawing_the_videos_and_computing_the_auc_each_time() -> None:
     labels, scores, videos = random_case()
     settings = EvaluationSettings(bootstrap=200, confidence=0.9)
-    found = frame_metrics(labels, scores, videos, signal="s", normalisation="none", labels="x", settings=settings)
+    found = frame_metrics(
+        labels, scores, videos, signal="s", normalisation="none", labels="x", settings=settings
+    )
     names = pd.unique(videos)
     draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), 200)
     aucs = []
     for draw in draws:
-        rows = np.concatenate([np.flatnonzero(videos == name).repeat(count) for name, count in zip(names, draw, strict=True)])
+        rows = np.concatenate(
+            [np.flatnonzero(videos == name).repeat(count) for name, count in zip(names, draw, strict=True)]
+        )
         aucs.append(roc_auc_score(labels[rows], scores[rows]))
     assert (found.auc_low, found.auc_high) == pytest.approx(np.quantile(aucs, [0.05, 0.95]), abs=1e-9)
 
@@ -82,7 +103,12 @@ def test_equal_error_rate_is_where_the_two_errors_meet() -> None:
 
 def test_one_class_gives_nan_and_no_error() -> None:
     found = frame_metrics(
-        np.ones(4, bool), np.arange(4.0), np.array(list("aabb")), signal="s", normalisation="none", labels="x",
+        np.ones(4, bool),
+        np.arange(4.0),
+        np.array(list("aabb")),
+        signal="s",
+        normalisation="none",
+        labels="x",
         settings=EvaluationSettings(bootstrap=10),
     )
     assert np.isnan(found.auc_micro) and np.isnan(found.eer)
@@ -125,7 +151,9 @@ def test_controls_know_the_videos_but_not_the_pixels() -> None:
 def test_operation_counts_alarms_that_begin_on_normal_frames_and_the_delay_of_detection() -> None:
     held = table({"n": ([0.0, 2.0] * 10, None)}, split="holdout")  # mean 1, deviation 1
     test = table({"a": ([0, 9, 0, 0, 0, 9, 9, 0, 0, 0.0], [0, 0, 0, 0, 1, 1, 1, 0, 0, 1])})
-    found = operation(pd.concat([held, test], ignore_index=True), "s", Threshold(5.0, 6.0, 1.0, False), fps=2.0)
+    found = operation(
+        pd.concat([held, test], ignore_index=True), "s", Threshold(5.0, 6.0, 1.0, False), fps=2.0
+    )
     assert (found.events, found.detected) == (2, 1)
     assert found.delay_seconds == 0.5
     assert found.false_alarms_per_hour == pytest.approx(1 / (6 / 2 / 3600))

@@ -38,7 +38,8 @@ def test_a_trained_method_beats_an_untrained_one(tmp_path: Path) -> None:
     videos = [excerpt(tmp_path, f"v{index}", blobs(60, index)) for index in range(3)]
     train(method, videos, [], tmp_path / "checkpoints", 0, device="cpu")
     trained, untrained = (
-        label_free_auc(one, [blobs(120, seed) for seed in (8, 9)]) for one in (method, build_method("ffp", settings, SIZE))
+        label_free_auc(one, [blobs(120, seed) for seed in (8, 9)])
+        for one in (method, build_method("ffp", settings, SIZE))
     )
     assert trained is not None and untrained is not None
     assert trained > untrained + 0.05

@@ -40,7 +40,10 @@ def test_a_dataset_has_its_own_settings_or_the_default(tmp_path: Path) -> None:
     ("change", "sentence"),
     [
         (("profile: demo", "profile: gpu"), r"datasets\.campus\.profile = 'gpu'.*'paper', 'cpu' or 'demo'"),
-        (("seeds: [4]", "seed: 4"), r"datasets\.campus\.seed is not a setting; the settings there are: .*seeds"),
+        (
+            ("seeds: [4]", "seed: 4"),
+            r"datasets\.campus\.seed is not a setting; the settings there are: .*seeds",
+        ),
         (("seeds: [4]", "seeds: []"), r"datasets\.campus\.seeds = \[\].*at least 1"),
         (("96x160x1", "96x161x1"), r"multiples of 8, not '96x161x1'"),
         (("96x160x1", "96 by 160"), r"HEIGHTxWIDTHxCHANNELS"),

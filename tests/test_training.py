@@ -45,7 +45,9 @@ def run(folder: Path, on_epoch: object = None) -> pd.DataFrame:
     method = build_method("decoupled", settings, SIZE)
     videos = [excerpt(folder, f"v{index}", blobs(40, index)) for index in range(2)]
     held = [excerpt(folder, "held", blobs(40, 9))]
-    outcome = train(method, videos, held, folder / "checkpoints", 3, mirror=True, device="cpu", on_epoch=on_epoch)  # type: ignore[arg-type]
+    outcome = train(
+        method, videos, held, folder / "checkpoints", 3, mirror=True, device="cpu", on_epoch=on_epoch
+    )  # type: ignore[arg-type]
     np.savez(folder / "weights.npz", **{key: value.numpy() for key, value in method.state_dict().items()})
     return outcome.history
 
@@ -62,7 +64,9 @@ def test_a_killed_training_resumes_and_ends_as_if_it_had_not_been(tmp_path: Path
     killed.mkdir()
     expected = run(undisturbed)
     command = [sys.executable, "-c", textwrap.dedent(CHILD), str(killed), str(kill_after)]
-    dead = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, check=False)
+    dead = subprocess.run(
+        command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, check=False
+    )
     assert dead.returncode == -signal.SIGKILL
     seen: list[EpochReport] = []
     history = run(killed, seen.append)
@@ -78,7 +82,9 @@ def test_history_has_a_row_an_epoch_with_the_held_out_loss(tmp_path: Path) -> No
     assert history["phase"].tolist() == ["appearance"] * 3 + ["prediction"] * 3
     assert {"loss", "latent", "holdout_loss"} <= set(history.columns)
     assert history[["loss", "reconstruction", "holdout_loss"]].notna().all().all()
-    assert history["latent"].isna().tolist() == [True] * 3 + [False] * 3  # it has no weight in the first phase
+    assert (
+        history["latent"].isna().tolist() == [True] * 3 + [False] * 3
+    )  # it has no weight in the first phase
 
 
 def test_schedules() -> None:

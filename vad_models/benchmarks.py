@@ -48,7 +48,9 @@ def measure_streaming(method: Method, videos: Sequence[np.ndarray]) -> Streaming
     """
     long_enough = [video for video in videos if len(video) >= method.clip.frames]
     if not long_enough:
-        raise DataError(f"no video has the {method.clip.frames} frames that {method.name} needs: choose a longer one.")
+        raise DataError(
+            f"no video has the {method.clip.frames} frames that {method.name} needs: choose a longer one."
+        )
     _push_all(Stream(method, [method.headline]), long_enough[0][: method.clip.frames + _WARM_UP])
     seconds: list[float] = []
     differences: list[float] = []

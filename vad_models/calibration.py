@@ -18,7 +18,7 @@ __all__ = ["NORMALISATIONS", "Threshold", "label_free_threshold", "normalise"]
 
 NORMALISATIONS = ("none", "per_video", "sliding", "training", "causal")
 """`none`: the raw score.
-`per_video`: min-max over the whole video, as the papers do; looks into the future and erases differences between videos.
+`per_video`: min-max over the whole video, as the papers do; looks into the future, erases differences between videos.
 `sliding`: min-max over a window around the frame (Abati et al. 2019); looks into the future too.
 `training`: z-score against held-out normal video of the camera; what can be deployed.
 `causal`: z-score against held-out normal video and the video's own past; follows slow change of the scene."""
@@ -61,8 +61,8 @@ def normalise(scores: pd.DataFrame, signal: str, how: str, window: int = 300) ->
         else:
             if camera not in normal:
                 raise DataError(
-                    f"normalisation {how!r} needs held-out normal scores, and camera {camera} has none (video {video}): "
-                    "give the camera more training video, or raise the share that is held out."
+                    f"normalisation {how!r} needs held-out normal scores, and camera {camera} has none "
+                    f"(video {video}): give the camera more training video, or raise the share that is held out."
                 )
             prior = normal[camera]
             if how == "training":
@@ -83,7 +83,7 @@ def _spread(deviation: float) -> float:
 
 
 def _causal(raw: np.ndarray, mean: float, variance: float, weight: int) -> np.ndarray:
-    """z-scores against the held-out statistics, which count as `weight` frames, updated with each frame after its use."""
+    """z-scores against the held-out statistics, which weigh `weight` frames, updated with each frame after its use."""
     count = weight + np.arange(len(raw))
     total = weight * mean + np.concatenate([[0.0], np.cumsum(raw)[:-1]])
     squares = weight * (variance + mean**2) + np.concatenate([[0.0], np.cumsum(raw**2)[:-1]])
@@ -129,7 +129,9 @@ def label_free_threshold(
     """
     held = scores[scores["split"] == "holdout"]
     if held.empty:
-        raise DataError("a threshold needs held-out normal scores and there are none: train with a holdout share > 0.")
+        raise DataError(
+            "a threshold needs held-out normal scores and there are none: train with a holdout share > 0."
+        )
     values = held[signal].to_numpy(np.float64)
     z = (values - values.mean()) / _spread(values.std())
     start = float(np.quantile(z, tail))

@@ -8,7 +8,7 @@ Batch scoring, streaming and training are all built on these two, so they cannot
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -90,6 +90,9 @@ class Method(nn.Module, ABC):
 
     clip: ClipSpec
 
+    def __init__(self, settings: MethodSettings, size: FrameSize) -> None:
+        super().__init__()
+
     @abstractmethod
     def phases(self) -> Mapping[str, Phase]:
         """The training, in order: name of the phase -> how long and on what."""
@@ -145,9 +148,6 @@ class Method(nn.Module, ABC):
     @abstractmethod
     def error_map(self, features: Features) -> Tensor:
         """Where the headline signal comes from: float32 (n - clip.frames + 1, h, w), higher = more abnormal."""
-
-    def calibrate(self, videos: Iterable[Iterator[Features]]) -> None:
-        """Take statistics of scores on normal video after the last phase; each video is an iterator of feature blocks."""
 
     def warning(self, means: Mapping[str, float]) -> str | None:
         """A sentence for the log when the means of an epoch's logged scalars say that the training goes wrong."""

@@ -1,4 +1,4 @@
-"""Trained methods on disk: `model.safetensors` (weights and statistics) and `model.json` (what rebuilds the network)."""
+"""Trained methods on disk: `model.safetensors` (weights, statistics) and `model.json` (what rebuilds the network)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from vad_models.settings import FrameSize
 __all__ = ["load_method", "save_method"]
 
 
-def save_method(method: Method, settings: Mapping[str, Any], directory: Path, provenance: Mapping[str, Any]) -> None:
+def save_method(
+    method: Method, settings: Mapping[str, Any], directory: Path, provenance: Mapping[str, Any]
+) -> None:
     """Write `method` to `directory`; `provenance` (fingerprint, dataset, camera, ...) is kept beside it."""
     with atomic_path(directory / "model.safetensors") as temporary:
         save_file({key: value.contiguous() for key, value in method.state_dict().items()}, temporary)
@@ -42,10 +44,16 @@ def load_method(directory: Path, device: str = "cpu") -> Method:
         description = json.loads((directory / "model.json").read_text(encoding="utf-8"))
         weights = load_file(directory / "model.safetensors", device=device)
     except FileNotFoundError as missing:
-        raise JobError(f"{missing.filename or directory} is missing: train the model first with `vad train`.") from None
+        raise JobError(
+            f"{missing.filename or directory} is missing: train the model first with `vad train`."
+        ) from None
     except (json.JSONDecodeError, SafetensorError) as broken:
-        raise JobError(f"the model in {directory} is broken ({broken}): remove the folder and train again.") from None
-    method = build_method(description["method"], description["settings"], FrameSize.parse(description["frames"]))
+        raise JobError(
+            f"the model in {directory} is broken ({broken}): remove the folder and train again."
+        ) from None
+    method = build_method(
+        description["method"], description["settings"], FrameSize.parse(description["frames"])
+    )
     try:
         method.load_state_dict(weights)
     except RuntimeError as mismatch:

@@ -238,7 +238,10 @@ def _train_and_score(
     )
     save_method(method, job.settings, directory, {**job.model_dump(), "fingerprint": job.fingerprint})
     test_excerpts = [Excerpt(video, 0, video.frames) for video in store.videos(camera, "test")]
-    tables = [score_excerpts(method, holdout_excerpts, "holdout"), score_excerpts(method, test_excerpts, "test")]
+    tables = [
+        score_excerpts(method, holdout_excerpts, "holdout"),
+        score_excerpts(method, test_excerpts, "test"),
+    ]
     scores = pd.concat([table for table in tables if len(table)], ignore_index=True)
     write_scores(scores, directory / "scores.parquet")
     with atomic_path(directory / "history.csv") as temporary:
@@ -285,7 +288,9 @@ def _entry(params: Params, label: str, dataset: str) -> dict[str, Any]:
     profile = params.dataset(dataset).profile
     values: dict[str, Any] | None = getattr(params.methods[label], profile)
     if values is None:
-        raise SettingsError(f"methods.{label} has no profile {profile!r}, which datasets.{dataset}.profile asks for.")
+        raise SettingsError(
+            f"methods.{label} has no profile {profile!r}, which datasets.{dataset}.profile asks for."
+        )
     return values
 
 
@@ -296,7 +301,10 @@ def _fingerprint_in(directory: Path) -> str | None:
 
 def _code_version(method: str) -> str:
     """Digest of the source files that scores come from: the method, the layers, and what trains and scores them."""
-    shared = [Path(module.__file__ or "") for module in (clips, contract, pseudo_anomalies, scoring, streaming, training)]
+    shared = [
+        Path(module.__file__ or "")
+        for module in (clips, contract, pseudo_anomalies, scoring, streaming, training)
+    ]
     layers = sorted((Path(__file__).parent / "layers").glob("*.py"))
     digest = hashlib.sha256()
     for path in [Path(inspect.getfile(method_class(method))), *shared, *layers]:

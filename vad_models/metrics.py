@@ -1,4 +1,4 @@
-"""Frame-level metrics with intervals, and the controls that tell what a number is worth (protocol in docs/reference)."""
+"""Frame-level metrics with intervals, and the controls that tell what a number is worth (docs/evaluation.md)."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ def frame_metrics(
         truth: bool (n,), true where abnormal.
         scores: float (n,), higher = more abnormal.
         videos: (n,), which video a frame is of.
-        signal, normalisation, labels: what is measured: the names go into the result.
+        signal: name of what is measured, for the result.
+        normalisation: name of how it was normalised.
+        labels: name of the label set.
         settings: resamples and coverage of the interval.
 
     Returns:
@@ -120,7 +122,11 @@ def frame_metrics(
 
 
 def measure(
-    scores: pd.DataFrame, signals: Sequence[str], normalisations: Sequence[str], label_set: str, settings: EvaluationSettings
+    scores: pd.DataFrame,
+    signals: Sequence[str],
+    normalisations: Sequence[str],
+    label_set: str,
+    settings: EvaluationSettings,
 ) -> list[dict[str, Any]]:
     """Metrics of every signal under every normalisation, as rows; none where no test frame is labelled."""
     test = scores[scores["split"] == "test"].reset_index(drop=True)
@@ -175,7 +181,9 @@ def _bootstrap(
     order = np.argsort(scores, kind="stable")
     ties = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
     positive, codes = truth[order], codes[order]
-    draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), settings.bootstrap)
+    draws = np.random.default_rng(0).multinomial(
+        len(names), np.full(len(names), 1 / len(names)), settings.bootstrap
+    )
     aucs: list[np.ndarray] = []
     for first in range(0, settings.bootstrap, _RESAMPLES_AT_ONCE):
         weights = draws[first : first + _RESAMPLES_AT_ONCE][:, codes].astype(np.float64)
@@ -195,7 +203,9 @@ def seed_interval(values: Sequence[float], confidence: float) -> tuple[float, fl
     mean = float(sample.mean())
     if len(sample) < 2:
         return mean, np.nan, np.nan
-    half = float(stats.t.ppf((1 + confidence) / 2, len(sample) - 1) * sample.std(ddof=1) / np.sqrt(len(sample)))
+    half = float(
+        stats.t.ppf((1 + confidence) / 2, len(sample) - 1) * sample.std(ddof=1) / np.sqrt(len(sample))
+    )
     return mean, mean - half, mean + half
 
 

@@ -32,7 +32,7 @@ def double_speed(video: np.ndarray) -> tuple[np.ndarray, NDArray[np.bool_]]:
 
 
 def crossing_block(video: np.ndarray, seed: int) -> tuple[np.ndarray, NDArray[np.bool_]]:
-    """Normal video, uint8 (T, H, W, C), through which a block of the scene moves from mid-video on; and where it does."""
+    """Normal video, uint8 (T, H, W, C), which a block of the scene crosses from mid-video on; and where it does."""
     rng = np.random.default_rng(seed)
     frames, height, width, _ = video.shape
     side = max(4, round(_BLOCK_SHARE * height))

@@ -18,7 +18,15 @@ from vad_models.data.files import atomic_path
 from vad_models.errors import DataError
 from vad_models.streaming import Stream
 
-__all__ = ["VideoScores", "frames_per_second", "gflop_per_frame", "read_scores", "score_excerpts", "score_video", "write_scores"]
+__all__ = [
+    "VideoScores",
+    "frames_per_second",
+    "gflop_per_frame",
+    "read_scores",
+    "score_excerpts",
+    "score_video",
+    "write_scores",
+]
 
 _BLOCK = 32
 """Frames that are scored at once."""
@@ -53,11 +61,16 @@ def score_video(
             "give it a longer video."
         )
     stream = Stream(method, signals)
-    blocks = [stream.push_block(frames[first : first + _BLOCK], maps) for first in range(0, len(frames), _BLOCK)]
+    blocks = [
+        stream.push_block(frames[first : first + _BLOCK], maps) for first in range(0, len(frames), _BLOCK)
+    ]
     scored = [block for block in blocks if block[1][stream.signals[0]].numel()]
     return VideoScores(
         first=scored[0][0],
-        signals={signal: torch.cat([scores[signal] for _, scores, _ in scored]).numpy() for signal in stream.signals},
+        signals={
+            signal: torch.cat([scores[signal] for _, scores, _ in scored]).numpy()
+            for signal in stream.signals
+        },
         maps=torch.cat([part for _, _, part in scored if part is not None]).numpy() if maps else None,
     )
 
@@ -105,7 +118,7 @@ def read_scores(path: Path) -> pd.DataFrame:
 
 
 def gflop_per_frame(method: Method) -> float:
-    """Floating-point operations, in 1e9, that one more frame costs in service: the headline signal, all reuse counted."""
+    """Floating-point operations, in 1e9, that one more frame costs in service: the headline signal, with all reuse."""
     stream = Stream(method, [method.headline])
     blank = np.zeros((method.clip.frames, *method.clip.size), np.uint8)
     stream.push_block(blank)

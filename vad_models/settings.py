@@ -55,10 +55,14 @@ class FrameSize(NamedTuple):
         """
         match = re.fullmatch(r"(\d+)x(\d+)x([13])", text)
         if match is None:
-            raise ValueError(f"a frame size is HEIGHTxWIDTHxCHANNELS with 1 or 3 channels, like 128x192x1, not {text!r}")
+            raise ValueError(
+                f"a frame size is HEIGHTxWIDTHxCHANNELS with 1 or 3 channels, like 128x192x1, not {text!r}"
+            )
         height, width, channels = (int(group) for group in match.groups())
         if height % 8 or width % 8 or not height or not width:
-            raise ValueError(f"height and width of a frame size must be positive multiples of 8, not {text!r}")
+            raise ValueError(
+                f"height and width of a frame size must be positive multiples of 8, not {text!r}"
+            )
         return cls(height, width, channels)
 
 
@@ -184,7 +188,9 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SettingsError(f"{path} is missing: run vad from the root of the project, or pass --params.") from None
+        raise SettingsError(
+            f"{path} is missing: run vad from the root of the project, or pass --params."
+        ) from None
     except yaml.YAMLError as broken:
         raise SettingsError(f"{path} is not YAML: {' '.join(str(broken).split())}.") from None
     if not isinstance(values, dict):

@@ -54,7 +54,9 @@ class Stream:
         return FrameScore(first, {signal: float(values[0]) for signal, values in scores.items()})
 
     @torch.inference_mode()
-    def push_block(self, frames: np.ndarray, maps: bool = False) -> tuple[int, dict[str, Tensor], Tensor | None]:
+    def push_block(
+        self, frames: np.ndarray, maps: bool = False
+    ) -> tuple[int, dict[str, Tensor], Tensor | None]:
         """Take the next frames, uint8 (n, H, W, C).
 
         Returns:
@@ -67,9 +69,14 @@ class Stream:
         size = self.method.clip.size
         if frames.shape[1:] != tuple(size):
             found = "x".join(str(side) for side in frames.shape[1:])
-            raise DataError(f"a frame is {found}, but {self.method.name} was trained on {size}: resize it first.")
+            raise DataError(
+                f"a frame is {found}, but {self.method.name} was trained on {size}: resize it first."
+            )
         new = self.method.features(as_frames(frames, self._device), self.signals)
-        held = {key: torch.cat([self._memory[key], values]) if self._memory else values for key, values in new.items()}
+        held = {
+            key: torch.cat([self._memory[key], values]) if self._memory else values
+            for key, values in new.items()
+        }
         self._seen += len(frames)
 
         window = self.method.clip.frames

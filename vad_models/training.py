@@ -10,7 +10,7 @@ import hashlib
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,9 @@ _HOLDOUT_SEQUENCES = 32
 """Held-out sequences that an epoch's held-out loss is the mean of."""
 
 log = logging.getLogger(__name__)
-logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # devices and tips, at every phase of every job
+logging.getLogger("lightning.pytorch").setLevel(
+    logging.WARNING
+)  # devices and tips, at every phase of every job
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,9 @@ def train(
         trainee = _Trainee(method, name, phase, sources, held_sources, _seed(seed, index), mirror)
         done_before = len(rows)
 
-        def report(epoch: int, losses: dict[str, float], phase: str = name, before: int = done_before) -> None:
+        def report(
+            epoch: int, losses: dict[str, float], phase: str = name, before: int = done_before
+        ) -> None:
             if on_epoch is not None:
                 on_epoch(EpochReport(phase, epoch, before + epoch + 1, total, losses))
 
@@ -116,8 +120,6 @@ def train(
         seen += trainee.frames_seen
 
     method.eval()
-    with torch.no_grad():
-        method.calibrate(_blocks(method, video) for video in frames)
     return Training(pd.DataFrame(rows), seconds / 60, seen / max(seconds, 1e-9))
 
 
@@ -160,7 +162,9 @@ class _Trainee(lightning.LightningModule):
             return []
         index = SequenceIndex([len(_first(source)) for source in long_enough], self.phase.sequence)
         picks = index.spread(_HOLDOUT_SEQUENCES)
-        batches = [picks[first : first + self.phase.batch] for first in range(0, len(picks), self.phase.batch)]
+        batches = [
+            picks[first : first + self.phase.batch] for first in range(0, len(picks), self.phase.batch)
+        ]
         return list(SequenceBatches(long_enough, self.phase.sequence, batches))
 
     def configure_optimizers(self) -> Any:
@@ -198,7 +202,9 @@ class _Trainee(lightning.LightningModule):
         if self._held:
             means["holdout_loss"] = self._holdout_loss()
         if (sentence := self.method.warning(means)) is not None:
-            log.warning("%s, phase %s, epoch %d: %s", self.method.name, self.name, self.current_epoch + 1, sentence)
+            log.warning(
+                "%s, phase %s, epoch %d: %s", self.method.name, self.name, self.current_epoch + 1, sentence
+            )
         self.history.append(means)
         self.on_epoch(self.current_epoch, means)
 
@@ -280,12 +286,6 @@ def _first(source: np.ndarray | Features) -> np.ndarray | Tensor:
     return next(iter(source.values())) if isinstance(source, dict) else source
 
 
-def _blocks(method: Method, video: np.ndarray) -> Iterator[Features]:
-    """What the headline signal needs of a video, a block of frames at a time."""
-    for first in range(0, len(video), _BLOCK):
-        yield method.features(as_frames(video[first : first + _BLOCK]), [method.headline])
-
-
 @torch.no_grad()
 def _encode_all(method: Method, videos: Sequence[np.ndarray], phase: str) -> list[Features]:
     """Features of all frames of each video, for a phase that leaves them as they are."""
@@ -293,7 +293,8 @@ def _encode_all(method: Method, videos: Sequence[np.ndarray], phase: str) -> lis
     encoded = []
     for video in videos:
         blocks = [
-            method.encode(as_frames(video[first : first + _BLOCK]), phase) for first in range(0, len(video), _BLOCK)
+            method.encode(as_frames(video[first : first + _BLOCK]), phase)
+            for first in range(0, len(video), _BLOCK)
         ]
         encoded.append({key: torch.cat([block[key] for block in blocks]) for key in blocks[0]})
     return encoded

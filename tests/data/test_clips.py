@@ -45,7 +45,13 @@ def test_too_little_video_states_the_numbers() -> None:
 
 def test_sequences_never_cross_videos() -> None:
     index = SequenceIndex([5, 2, 4], length=3)
-    assert sorted(start for batch in index.epoch(phase(), 0) for start in batch) == [(0, 0), (0, 1), (0, 2), (2, 0), (2, 1)]
+    assert sorted(start for batch in index.epoch(phase(), 0) for start in batch) == [
+        (0, 0),
+        (0, 1),
+        (0, 2),
+        (2, 0),
+        (2, 1),
+    ]
 
 
 def test_an_epoch_is_a_pass_or_the_wanted_steps_and_depends_on_the_seed_alone() -> None:

@@ -51,7 +51,14 @@ def trained(tmp_path: Path) -> Trained:
         torch.manual_seed(seed)
         method = build_method(name, short_settings(name, steps), SIZE)
         videos = [excerpt(tmp_path, f"v{index}", blobs(40, index)) for index in range(2)]
-        train(method, videos, [excerpt(tmp_path, "held", blobs(40, 9))], tmp_path / f"ckpt-{name}-{seed}-{steps}", seed, device="cpu")
+        train(
+            method,
+            videos,
+            [excerpt(tmp_path, "held", blobs(40, 9))],
+            tmp_path / f"ckpt-{name}-{seed}-{steps}",
+            seed,
+            device="cpu",
+        )
         return method
 
     return _train
@@ -89,7 +96,9 @@ def test_streaming_equals_batch(name: str, trained: Trained) -> None:
     assert [score.frame for score in pushed] == list(range(batch.first, batch.first + len(pushed)))
     for signal in method.signals:
         found = np.array([score.signals[signal] for score in pushed])
-        assert np.abs(found - batch.signals[signal]).max() <= 1e-5 * max(1.0, np.abs(batch.signals[signal]).max())
+        assert np.abs(found - batch.signals[signal]).max() <= 1e-5 * max(
+            1.0, np.abs(batch.signals[signal]).max()
+        )
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -101,7 +110,9 @@ def test_headline_alone_gives_the_same_score(name: str, trained: Trained) -> Non
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_saved_and_loaded_gives_the_same_scores_to_the_bit(name: str, trained: Trained, tmp_path: Path) -> None:
+def test_saved_and_loaded_gives_the_same_scores_to_the_bit(
+    name: str, trained: Trained, tmp_path: Path
+) -> None:
     method, video = trained(name), blobs(40, 6)
     save_method(method, short_settings(name), tmp_path / "model", {"fingerprint": "x"})
     again = score_video(load_method(tmp_path / "model"), video)
@@ -124,11 +135,15 @@ def test_the_same_seed_gives_the_same_scores_and_another_does_not(name: str, tra
 def test_training_lowers_the_loss(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     settings = {
-        key: {**value, "epochs": 3, "steps_per_epoch": 15} if isinstance(value, dict) and "epochs" in value else value
+        key: {**value, "epochs": 3, "steps_per_epoch": 15}
+        if isinstance(value, dict) and "epochs" in value
+        else value
         for key, value in short_settings(name).items()
     }
     method = build_method(name, settings, SIZE)
-    history = train(method, [excerpt(tmp_path, "v", blobs(40, 0))], [], tmp_path / "ckpt", 0, device="cpu").history
+    history = train(
+        method, [excerpt(tmp_path, "v", blobs(40, 0))], [], tmp_path / "ckpt", 0, device="cpu"
+    ).history
     for _, phase in history.groupby("phase", sort=False):
         assert phase["loss"].iloc[-1] < phase["loss"].iloc[0]
 
@@ -144,7 +159,7 @@ def test_wrong_input_is_one_sentence(name: str, trained: Trained) -> None:
     method = trained(name)
     with pytest.raises(DataError, match=rf"has 1 frames, but {name} needs {method.clip.frames}"):
         score_video(method, blobs(1, 0))
-    with pytest.raises(DataError, match="a frame is 16x48x1, but .* trained on 32x48x1"):
+    with pytest.raises(DataError, match=r"a frame is 16x48x1, but .* trained on 32x48x1"):
         Stream(method).push(blobs(1, 0)[0, :16])
     with pytest.raises(SettingsError, match="has no signal 'sound'; its signals are"):
         Stream(method, ["sound"])
@@ -158,7 +173,7 @@ def test_every_profile_builds(name: str, profile: str) -> None:
 
 
 def test_an_unknown_method_or_setting_lists_the_known_ones() -> None:
-    with pytest.raises(SettingsError, match="no method 'magic'; the methods there are: .*ffp"):
+    with pytest.raises(SettingsError, match=r"no method 'magic'; the methods there are: .*ffp"):
         build_method("magic", {}, SIZE)
     with pytest.raises(SettingsError, match=r"methods\.ffp\.depth is not a setting; .*channels"):
         build_method("ffp", short_settings("ffp") | {"depth": 3}, SIZE)

@@ -39,7 +39,11 @@ def test_paper_profile_has_the_papers_window_blocks_and_loss_weights() -> None:
     assert [(phase.reconstruction, phase.latent) for phase in phases] == [(1.0, 0.001), (0.001, 1.0)]
     code, shortcuts = method.encoder(torch.zeros(1, 3, 128, 192))
     assert code.shape == (1, 512, 8, 12)
-    assert [tuple(shortcut.shape[1:]) for shortcut in shortcuts] == [(64, 64, 96), (128, 32, 48), (256, 16, 24)]
+    assert [tuple(shortcut.shape[1:]) for shortcut in shortcuts] == [
+        (64, 64, 96),
+        (128, 32, 48),
+        (256, 16, 24),
+    ]
     assert method.motion(torch.zeros(1, 8, 512, 8, 12)).shape == (1, 512, 8, 12)
 
 
@@ -56,7 +60,8 @@ def test_latent_mse_is_the_mean_squared_error_of_the_predicted_code() -> None:
     code = features["code"]
     with torch.no_grad():
         expected = [
-            (method.motion(code[first : first + 8][None])[0] - code[first + 13]).square().mean() for first in range(7)
+            (method.motion(code[first : first + 8][None])[0] - code[first + 13]).square().mean()
+            for first in range(7)
         ]
         found = method.score(features)["latent_mse"]
     assert torch.allclose(found, torch.stack(expected), atol=1e-5)

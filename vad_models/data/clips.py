@@ -34,7 +34,9 @@ class Excerpt:
         return self.video.array()[self.first : self.last]
 
 
-def split_holdout(videos: Sequence[Video], share: float, shortest: int) -> tuple[list[Excerpt], list[Excerpt]]:
+def split_holdout(
+    videos: Sequence[Video], share: float, shortest: int
+) -> tuple[list[Excerpt], list[Excerpt]]:
     """Split normal training video into what is trained on and what is held out, without any chance.
 
     Whole videos are held out, the last ones in natural order, until they hold at least `share` of the frames; a single
@@ -71,7 +73,9 @@ class SequenceIndex:
 
     def __init__(self, frames: Sequence[int], length: int) -> None:
         self.length = length
-        self._starts = [(video, first) for video, count in enumerate(frames) for first in range(count - length + 1)]
+        self._starts = [
+            (video, first) for video, count in enumerate(frames) for first in range(count - length + 1)
+        ]
         if not self._starts:
             raise DataError(
                 f"a training sequence needs {length} consecutive frames, but the longest training video has "

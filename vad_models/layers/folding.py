@@ -23,7 +23,9 @@ def folded(network: _M) -> _M:
     for sequence in network.modules():
         if isinstance(sequence, nn.Sequential):
             for (name, first), (next_name, second) in pairwise(list(sequence.named_children())):
-                if isinstance(first, nn.Conv2d | nn.Conv3d) and isinstance(second, nn.BatchNorm2d | nn.BatchNorm3d):
+                if isinstance(first, nn.Conv2d | nn.Conv3d) and isinstance(
+                    second, nn.BatchNorm2d | nn.BatchNorm3d
+                ):
                     setattr(sequence, name, fuse_conv_bn_eval(first, second))
                     setattr(sequence, next_name, nn.Identity())
     return network

@@ -11,7 +11,8 @@ def gradient_difference(predicted: Tensor, target: Tensor) -> Tensor:
     """Gradient difference loss: mean L1 distance of the absolute image gradients (Mathieu et al. 2015, exponent 1).
 
     Args:
-        predicted, target: (..., H, W).
+        predicted: (..., H, W).
+        target: (..., H, W).
 
     Returns:
         A scalar >= 0: the mean over x-gradients plus the mean over y-gradients.

@@ -21,5 +21,5 @@ def windows(values: Tensor, length: int) -> Tensor:
 
 
 def stack_windows(values: Tensor, length: int) -> Tensor:
-    """Every window with its frames stacked in channels: (..., n, C, H, W) -> (..., n - length + 1, length * C, H, W)."""
+    """Windows with their frames stacked in channels: (..., n, C, H, W) -> (..., n - length + 1, length * C, H, W)."""
     return windows(values, length).flatten(-4, -3)

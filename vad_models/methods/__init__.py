@@ -29,7 +29,9 @@ def method_class(name: str) -> type[Method]:
         SettingsError: there is none.
     """
     if name not in method_names():
-        raise SettingsError(f"there is no method {name!r}; the methods there are: {', '.join(method_names())}.")
+        raise SettingsError(
+            f"there is no method {name!r}; the methods there are: {', '.join(method_names())}."
+        )
     module = importlib.import_module(f"{__name__}.{name}")
     return next(
         member
@@ -45,9 +47,9 @@ def build_method(name: str, settings: Mapping[str, Any], size: FrameSize) -> Met
         SettingsError: the method or one of its settings does not exist, or a value is not allowed.
     """
     cls = method_class(name)
-    method = cls(validated(cls.Settings, settings, f"methods.{name}"), size)  # type: ignore[call-arg]
+    method = cls(validated(cls.Settings, settings, f"methods.{name}"), size)
     for module in method.modules():
         # 1.3 times the frames a second of the default layout (U-Net of `ffp`, two AVX-512 cores).
         if isinstance(module, nn.Conv2d):
-            module.to(memory_format=torch.channels_last)
+            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
     return method

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import ClassVar
 
 from pydantic import Field
@@ -37,13 +38,13 @@ class ConvAE(Method):
     headline: ClassVar[str] = "reconstruction"
 
     def __init__(self, settings: ConvAESettings, size: FrameSize) -> None:
-        super().__init__()
+        super().__init__(settings, size)
         self.settings = settings
         # The error of a clip is the error of its middle frame's surroundings.
         self.clip = ClipSpec(settings.clip, settings.clip // 2, size)
         stacked = settings.clip * size.channels
         widths = (stacked, *settings.channels)
-        self.encoder = nn.Sequential(*[conv_block(i, o, stride=2) for i, o in zip(widths, widths[1:], strict=False)])
+        self.encoder = nn.Sequential(*[conv_block(i, o, stride=2) for i, o in pairwise(widths)])
         narrow = widths[:0:-1]
         self.decoder = nn.Sequential(
             *[upsample_block(i, o) for i, o in zip(narrow, (*narrow[1:], narrow[-1]), strict=True)],

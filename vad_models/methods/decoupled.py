@@ -98,7 +98,7 @@ class Decoupled(Method):
     background: Tensor
 
     def __init__(self, settings: DecoupledSettings, size: FrameSize) -> None:
-        super().__init__()
+        super().__init__(settings, size)
         self.settings = settings
         window = settings.inputs + settings.ahead
         self.clip = ClipSpec(window, window - 1, size)
@@ -192,7 +192,9 @@ class Decoupled(Method):
     def _code_error(self, codes: Tensor, noise: float = 0.0) -> Tensor:
         """Squared error of the predicted codes (eq. 2, before the mean)."""
         actual = codes[..., self.clip.target :, :, :, :]
-        return (self._predict(codes, noise) - (actual.detach() if self.settings.normalise else actual)).square()
+        return (
+            self._predict(codes, noise) - (actual.detach() if self.settings.normalise else actual)
+        ).square()
 
     def _shortcuts(self, features: Features) -> list[Tensor]:
         return [features[f"shortcut{level}"] for level in range(len(self.settings.channels) - 1)]

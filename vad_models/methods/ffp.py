@@ -42,7 +42,7 @@ class FFP(Method):
     headline: ClassVar[str] = "prediction"
 
     def __init__(self, settings: FFPSettings, size: FrameSize) -> None:
-        super().__init__()
+        super().__init__(settings, size)
         self.settings = settings
         self.clip = ClipSpec(settings.inputs + 1, settings.inputs, size)
         self.net = UNet(settings.inputs * size.channels, size.channels, settings.channels)

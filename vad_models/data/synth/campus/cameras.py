@@ -68,7 +68,7 @@ class Camera:
     brightness: float = 1.0
     vignette: float = 0.25
     noise: int = 4
-    crowd: tuple[int, int] = (7, 19)  # walkers in a video
+    crowd: tuple[int, int] = (5, 14)  # walkers in a video
     tile_turn: Spot = (1.0, 0.0)  # unit vector along which paving is laid
 
     @property
@@ -102,7 +102,7 @@ CAMERAS: tuple[Camera, ...] = (
          Tree(-17, 23, 2.4, 2.4, (78, 98, 42)),
          *_hedge(-13, 24.6, -5, 24.6)),
         lamps=((-5.8, 17.5), (7.5, 16.8)), benches=((-8.0, 18.2, 0.0, -1.0), (-4.0, 18.4, 0.0, -1.0)),
-        lean=(0.85, 0.35), crowd=(8, 21),
+        lean=(0.85, 0.35), crowd=(6, 15),
     ),
     Camera(
         "dormitory road", View(6.4, 0.36, 390), "grass",
@@ -131,7 +131,7 @@ CAMERAS: tuple[Camera, ...] = (
         (Tree(-12.5, 15.2, 2.4, 2.0), Tree(10.2, 16.4, 2.3, 1.9, (88, 104, 52)), Tree(14.2, 18, 2.3, 2.0),
          *_hedge(7.5, 19.6, 15.5, 19.2, 0.5)),
         lamps=((-4.8, 15.2),), benches=((6.6, 15.6, 0.0, -1.0), (1.0, 16.6, 0.0, -1.0)),
-        cast=(248, 254, 266), brightness=1.06, vignette=0.30, noise=6, crowd=(8, 22),
+        cast=(248, 254, 266), brightness=1.06, vignette=0.30, noise=6, crowd=(6, 15),
     ),
     Camera(
         "garden path", View(5.0, 0.34, 410), "grass",
@@ -156,7 +156,7 @@ CAMERAS: tuple[Camera, ...] = (
         (Building(((-32, 25), (32, 25)), 12, "glass", (120, 130, 138), 3.8, 2.0),),
         (Tree(0.2, 20, 2.2, 2.2), Tree(-13.5, 20.5, 2.2, 2.0), Tree(13, 20.5, 2.2, 2.1, (90, 110, 54))),
         lamps=((-3.6, 18.2), (4.0, 18.2)), benches=((-2.4, 19.2, 0.0, -1.0), (2.8, 19.2, 0.0, -1.0)),
-        lean=(-0.45, 0.75), noise=3, crowd=(9, 22),
+        lean=(-0.45, 0.75), noise=3, crowd=(7, 16),
     ),
     Camera(
         "back lane", View(4.6, 0.27, 360), "asphalt",
@@ -168,7 +168,7 @@ CAMERAS: tuple[Camera, ...] = (
          Building(((-6, 48), (10, 48)), 13, "concrete", _GREY),
          Building(((7.0, 46), (9.0, 4)), 9, "plaster", _SAND)),
         (Tree(5.9, 19, 2.2, 1.4), Tree(5.6, 28, 2.4, 1.6, (84, 104, 50))), lamps=((-3.2, 15), (-3.0, 30)),
-        cast=(252, 256, 262), brightness=0.92, vignette=0.38, noise=7, crowd=(5, 14),
+        cast=(252, 256, 262), brightness=0.92, vignette=0.38, noise=7, crowd=(4, 11),
     ),
     Camera(
         "sports field", View(6.0, 0.32, 400), "grass",
@@ -195,7 +195,7 @@ CAMERAS: tuple[Camera, ...] = (
         (Tree(0.2, 12.5, 2.5, 1.7), Tree(0.5, 17.5, 2.5, 1.8, (88, 108, 48)), Tree(0.7, 26, 2.5, 1.9),
          Tree(0.8, 33, 2.5, 2.0)),
         lamps=((-6.9, 16), (8.4, 16)), benches=((-7.2, 12.0, 1.0, 0.0),), cast=(250, 256, 258),
-        noise=5, crowd=(8, 22),
+        noise=5, crowd=(6, 15),
     ),
     Camera(
         "evening gate", View(5.2, 0.33, 400), "asphalt",
@@ -232,7 +232,7 @@ CAMERAS: tuple[Camera, ...] = (
         (Tree(13, 24, 2.4, 2.3), Tree(4, 29, 2.6, 2.4, (82, 102, 44)), Tree(-4.5, 25, 2.4, 2.2),
          *_hedge(-3, 17.6, 12, 19.2, 0.5)),
         lamps=((2.0, 16.2), (-6.4, 22)), cast=(252, 258, 256),
-        brightness=0.95, vignette=0.3, noise=6, crowd=(6, 16),
+        brightness=0.95, vignette=0.3, noise=6, crowd=(5, 12),
     ),
     Camera(
         "riverside", View(5.2, 0.32, 410), "grass",
