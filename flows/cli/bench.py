@@ -43,5 +43,6 @@ def streaming(
         f"{job.title}, {model.headline}, {job.frames}, one frame at a time: {speed.frames} frames, "
         f"{speed.frames_per_second:.0f} frames/s; a score after {speed.p50_ms:.1f} ms (p50), "
         f"{speed.p95_ms:.1f} ms (p95), {speed.p99_ms:.1f} ms (p99)\n"
-        f"largest difference from batch scoring: {speed.largest_difference:.1e}, of scores up to {speed.largest_score:.2g}"
+        f"largest difference from batch scoring: {speed.largest_difference:.1e}, "
+        f"of scores up to {speed.largest_score:.2g}"
     )
