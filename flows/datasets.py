@@ -1,4 +1,4 @@
-"""The list of datasets that `dvc repro` runs: `benchmark.datasets` in `params.yaml`."""
+"""Which datasets there are: `benchmark.datasets` in `params.yaml`, which `dvc repro` runs, and `data.dvc`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from vad_models.data.files import atomic_path
 
-__all__ = ["list_dataset"]
+__all__ = ["list_dataset", "track_dataset"]
 
 
 def list_dataset(root: Path, name: str) -> list[str]:
@@ -16,12 +16,8 @@ def list_dataset(root: Path, name: str) -> list[str]:
 
     Comments and order of the file are kept.
     """
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 4096  # no line is broken
-    yaml.indent(mapping=2, sequence=4, offset=2)
     file = root / "params.yaml"
-    params = yaml.load(file.read_text(encoding="utf-8"))
+    params = _yaml().load(file.read_text(encoding="utf-8"))
     listed = params["benchmark"]["datasets"]
     dropped = [other for other in listed if other != name and not (root / "data" / other).is_dir()]
     for other in dropped:
@@ -30,6 +26,34 @@ def list_dataset(root: Path, name: str) -> list[str]:
         listed.append(name)
     elif not dropped:
         return []
-    with atomic_path(file) as temporary, temporary.open("w", encoding="utf-8") as stream:
-        yaml.dump(params, stream)
+    _write(params, file)
     return dropped
+
+
+def track_dataset(root: Path, name: str) -> bool:
+    """List `data/NAME` in `data.dvc`, an output a dataset; returns whether it was not yet.
+
+    `dvc commit --force data.dvc` then records its present version. One output for all of `data/` would be another
+    version of the campus as soon as somebody imports footage beside it.
+    """
+    file = root / "data.dvc"
+    tracked = _yaml().load(file.read_text(encoding="utf-8")) if file.exists() else {"outs": []}
+    path = f"data/{name}"
+    if any(out["path"] == path for out in tracked["outs"]):
+        return False
+    tracked["outs"].append({"path": path})
+    _write(tracked, file)
+    return True
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 4096  # no line is broken
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def _write(content: object, file: Path) -> None:
+    with atomic_path(file) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        _yaml().dump(content, stream)

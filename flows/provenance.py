@@ -39,13 +39,13 @@ def data_version(paths: Paths, dataset: str) -> str:
     """DVC's hash of `data/<dataset>`; else `untracked`.
 
     `dvc.lock` knows the dataset's own folder, which the stages see as `ingest/<dataset>`; before one has
-    run, `data.dvc` knows `data/` as a whole. Both are read as the YAML that they are: importing dvc takes
+    run, `data.dvc` knows `data/<dataset>`. Both are read as the YAML that they are: importing dvc takes
     seconds.
     """
     stages = _read_yaml(paths, "dvc.lock").get("stages", {}).values()
     entries = [entry for stage in stages for entry in stage.get("deps", [])]
     entries += _read_yaml(paths, "data.dvc").get("outs", [])
-    for path in (f"ingest/{dataset}", "data"):
+    for path in (f"ingest/{dataset}", f"data/{dataset}"):
         for entry in entries:
             if entry.get("path", "").rstrip("/") == path and "md5" in entry:
                 return str(entry["md5"])

@@ -35,7 +35,6 @@ def import_footage(
 
     Example: vad data import ~/footage/ped2 --name ucsd_ped2
     """
-    from flows.datasets import list_dataset
     from flows.steps import forget_ingest
     from vad_models.data.importing import import_dataset, summary
     from vad_models.data.parallel import progress_bar
@@ -46,7 +45,7 @@ def import_footage(
         raw = import_dataset(path, paths.data, name, layout, progress)
     forget_ingest(paths, name)
     _print_summary(raw, summary(raw))
-    _say_listed(list_dataset(session.root, name), name)
+    _enlist(name)
 
 
 @app.command("synth")
@@ -57,11 +56,10 @@ def synthesise(
 ) -> None:
     """Make the embedded synthetic campus in data/campus, in ShanghaiTech's official layout.
 
-    Three cameras with seed 7 are what data.dvc pins; `dvc status data.dvc` says whether yours are the same.
+    Three cameras with seed 7 are what data.dvc pins; `dvc status data/campus` says whether yours are the same.
 
     Example: vad data synth campus --cameras 3 --seed 7
     """
-    from flows.datasets import list_dataset
     from flows.steps import cores, forget_ingest, open_raw
     from vad_models.data.parallel import progress_bar
     from vad_models.data.synth.campus import generate_campus
@@ -75,7 +73,7 @@ def synthesise(
     forget_ingest(paths, "campus")
     raw = open_raw(paths, "campus")
     console.print(f"data/campus: {cameras} cameras, {len(raw.videos)} videos, seed {seed}")
-    _say_listed(list_dataset(session.root, "campus"), "campus")
+    _enlist("campus")
 
 
 @app.command("validate")
@@ -103,9 +101,13 @@ def _print_summary(raw: RawDataset, rows: Sequence[SummaryRow]) -> None:
     console.print(table)
 
 
-def _say_listed(dropped: list[str], name: str) -> None:
-    for other in dropped:
+def _enlist(name: str) -> None:
+    """Put a new dataset where `dvc repro` and DVC see it, and say so."""
+    from flows.datasets import list_dataset, track_dataset
+
+    for other in list_dataset(session.root, name):
         console.print(f"params.yaml: {other} has no folder in data/, so it left benchmark.datasets.")
-    console.print(
-        f"`dvc repro` now runs {name}; `dvc add data` records this version of the footage in data.dvc."
-    )
+    said = f"`dvc repro` now runs {name}"
+    if track_dataset(session.root, name):
+        said += "; `dvc commit --force data.dvc` records this version of the footage"
+    console.print(f"{said}.")

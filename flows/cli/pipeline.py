@@ -108,6 +108,7 @@ def results(dataset: DatasetArgument) -> None:
 
     Example: vad results campus
     """
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from flows.results import read_results
@@ -115,16 +116,14 @@ def results(dataset: DatasetArgument) -> None:
 
     paths = project().paths
     file = paths.results / f"{dataset}.csv"
-    table = Table(title=f"{dataset}: frame-level AUC over all cameras (95% interval)", title_justify="left")
+    title = f"{dataset}: frame-level AUC over all cameras, with its interval, by normalisation"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
     papers, deployable = SHOWN[:2]
     for column in ("method", "signal", papers, deployable, "EER"):
-        table.add_column(column, no_wrap=column != "method")
+        table.add_column(column, no_wrap=column != "method", min_width=15 if column == "method" else None)
     for row in comparison_rows(read_results(file)):
-        aucs = (
-            [row.auc["none"]]
-            if row.control
-            else [row.auc[how] for how in (papers, deployable) if how in row.auc]
-        )
+        normalisations = ("none",) if row.control else (papers, deployable)
+        aucs = [row.auc[how] for how in normalisations if how in row.auc]
         cells = [CONTROL_TITLES.get(row.method, row.method), row.signal, *map(interval_text, aucs)]
         cells += [""] * (4 - len(cells))
         style = "dim" if row.control else "bold" if row.headline else ""

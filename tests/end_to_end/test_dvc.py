@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from flows.datasets import track_dataset
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
@@ -27,7 +29,8 @@ def checkout(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (project_root / ".dvc").mkdir()
     shutil.copy(ROOT / ".dvc/config", project_root / ".dvc/config")
     run("git", "init", "--quiet")
-    run("dvc", "add", "--quiet", "data")
+    track_dataset(project_root, "blobs")
+    run("dvc", "commit", "--quiet", "--force", "data.dvc")
     return project_root
 
 

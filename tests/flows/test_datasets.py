@@ -3,8 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
-from flows.datasets import list_dataset
+from flows.datasets import list_dataset, track_dataset
 
 PARAMS = """\
 # numbers
@@ -43,3 +44,13 @@ def test_a_dataset_that_is_listed_changes_nothing(root: Path) -> None:
     assert list_dataset(root, "campus") == []
 
     assert (root / "params.yaml").stat().st_mtime_ns == before
+
+
+def test_each_dataset_is_an_output_of_its_own_in_data_dvc(tmp_path: Path) -> None:
+    pinned = "outs:\n- md5: aa.dir\n  path: data/campus\n"
+    (tmp_path / "data.dvc").write_text(pinned)
+    assert not track_dataset(tmp_path, "campus")
+    assert (tmp_path / "data.dvc").read_text() == pinned
+    assert track_dataset(tmp_path, "ped2")
+    outs = YAML(typ="safe").load(tmp_path / "data.dvc")["outs"]
+    assert outs == [{"md5": "aa.dir", "path": "data/campus"}, {"path": "data/ped2"}]

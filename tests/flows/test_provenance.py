@@ -39,12 +39,12 @@ def test_outside_git_the_code_is_untracked(tmp_path: Path, monkeypatch: pytest.M
 def test_the_data_version_is_the_datasets_own_where_a_stage_has_read_it(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     assert data_version(paths, "toy") == "untracked"
-    (tmp_path / "data.dvc").write_text("outs:\n- md5: aa.dir\n  path: data\n")
+    (tmp_path / "data.dvc").write_text("outs:\n- md5: aa.dir\n  path: data/toy\n")
     assert data_version(paths, "toy") == "aa.dir"
     lock = "stages:\n  validate@toy:\n    deps:\n    - path: ingest/toy\n      md5: bb.dir\n"
     (tmp_path / "dvc.lock").write_text(lock)
     assert data_version(paths, "toy") == "bb.dir"
-    assert data_version(paths, "other") == "aa.dir"
+    assert data_version(paths, "other") == "untracked"
 
 
 def test_a_job_keeps_the_provenance_it_was_computed_with(checkout: Paths) -> None:

@@ -160,7 +160,7 @@ def test_ingest_says_what_it_found(project_root: Path) -> None:
 def test_results_are_shown_as_a_table(project_root: Path, paths: Paths, benchmark: list[FinishedJob]) -> None:
     write_results(build_results(benchmark), paths.results / "blobs.csv")
 
-    outcome = CliRunner().invoke(app, ["results", "blobs"], terminal_width=100)
+    outcome = CliRunner().invoke(app, ["results", "blobs"])
 
     assert outcome.exit_code == 0
     for text in ("conv_ae", "reconstruction", "ffp", "control", "results/blobs.csv", "vad report blobs"):

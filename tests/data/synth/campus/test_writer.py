@@ -119,6 +119,7 @@ def test_a_processor_without_vector_units_writes_the_same_bytes(campus: Path, tm
     assert digest(tmp_path) == digest(campus)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_the_same(campus: Path, tmp_path: Path, short: None) -> None:
     out = tmp_path / "campus"
     generate_campus(out, cameras=1, seed=SEED, workers=1)
