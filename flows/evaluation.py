@@ -16,7 +16,7 @@ from flows.paths import Paths
 from flows.registry import Promotion, promote
 from flows.results import CONTROLS, build_results, write_results
 from flows.steps import Project
-from flows.tables import comparison_rows, readme_table, refresh_readme
+from flows.tables import SHOWN, comparison_rows, readme_table, refresh_readme
 from vad_models.data.files import atomic_path, write_json
 from vad_models.errors import JobError
 
@@ -64,7 +64,7 @@ def _metrics(results: pd.DataFrame) -> dict[str, dict[str, float]]:
     """Of each method, the headline signal over all cameras and seeds: what `dvc metrics` compares."""
     return {
         row.method: {
-            **{f"auc_{how}": auc for how, (auc, _, _) in row.auc.items()},
+            **{f"auc_{how}": row.auc[how][0] for how in SHOWN if how in row.auc},
             "eer": row.eer,
             "average_precision": row.average_precision,
         }

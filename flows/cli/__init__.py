@@ -58,6 +58,8 @@ def options(
     session.debug, session.root = debug, params.parent
     # Prefect prints a traceback for every failed task; here one sentence follows instead.
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if debug else "CRITICAL")
+    # Python's word about worker processes that Ctrl-C has ended.
+    os.environ.setdefault("PYTHONWARNINGS", "default" if debug else "ignore:resource_tracker")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
