@@ -32,8 +32,7 @@ lock: $(STAMP) ## Write constraints.txt from what .venv holds.
 
 demo: $(STAMP) ## Make the embedded campus, prove it, train on it, show the results.
 	vad data synth campus --cameras 3 --seed 7
-	@dvc status data/campus --quiet && echo "data/campus is, byte for byte, what data.dvc pins." || { \
-	    echo "data/campus is not what data.dvc pins: dvc status data/campus shows the difference." >&2; exit 1; }
+	vad data verify campus
 	vad with-server dvc repro report@campus
 	@vad results campus
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
 from vad_models.data.files import atomic_path
+from vad_models.errors import DataError
 
-__all__ = ["list_dataset", "track_dataset"]
+__all__ = ["list_dataset", "prove_dataset", "track_dataset"]
+
+
+_DVC_SECONDS = 600
+"""After which DVC is taken to hang; it hashes the footage, once."""
 
 
 def list_dataset(root: Path, name: str) -> list[str]:
@@ -44,6 +52,32 @@ def track_dataset(root: Path, name: str) -> bool:
     tracked["outs"].append({"path": path})
     _write(tracked, file)
     return True
+
+
+def prove_dataset(root: Path, name: str) -> None:
+    """Check `data/NAME` against the version that `data.dvc` pins; DVC's cache need not hold it.
+
+    Raises:
+        DataError: `data.dvc` does not pin it, or the footage is another.
+    """
+    path = f"data/{name}"
+    file = root / "data.dvc"
+    tracked = _yaml().load(file.read_text(encoding="utf-8")) if file.exists() else {"outs": []}
+    if not any(out["path"] == path and "md5" in out for out in tracked["outs"]):
+        raise DataError(f"data.dvc pins no version of {path}: record one with `dvc commit --force data.dvc`.")
+    command = [sys.executable, "-m", "dvc", "data", "status", "--json"]
+    done = subprocess.run(
+        command, cwd=root, capture_output=True, text=True, timeout=_DVC_SECONDS, check=False
+    )
+    if done.returncode != 0:
+        raise DataError(
+            f"DVC cannot tell the version of {path} ({' '.join(done.stderr.split())}): run `dvc doctor`."
+        )
+    changed = [one for group in json.loads(done.stdout).get("uncommitted", {}).values() for one in group]
+    if any(f"{one.rstrip('/')}/".startswith(f"{path}/") for one in changed):
+        raise DataError(
+            f"{path} is not the footage that data.dvc pins: remove the folder and make or pull it again."
+        )
 
 
 def _yaml() -> YAML:

@@ -56,7 +56,7 @@ def synthesise(
 ) -> None:
     """Make the embedded synthetic campus in data/campus, in ShanghaiTech's official layout.
 
-    Three cameras with seed 7 are what data.dvc pins; `dvc status data/campus` says whether yours are the same.
+    Three cameras with seed 7 are what data.dvc pins; `vad data verify campus` says whether yours are the same.
 
     Example: vad data synth campus --cameras 3 --seed 7
     """
@@ -74,6 +74,18 @@ def synthesise(
     raw = open_raw(paths, "campus")
     console.print(f"data/campus: {cameras} cameras, {len(raw.videos)} videos, seed {seed}")
     _enlist("campus")
+
+
+@app.command("verify")
+def verify_dataset(dataset: DatasetArgument) -> None:
+    """Check that the footage in data/ is, byte for byte, the version that data.dvc pins.
+
+    Example: vad data verify campus
+    """
+    from flows.datasets import prove_dataset
+
+    prove_dataset(session.root, dataset)
+    console.print(f"data/{dataset} is, byte for byte, what data.dvc pins.")
 
 
 @app.command("validate")

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
-from flows.datasets import list_dataset, track_dataset
+from flows.datasets import list_dataset, prove_dataset, track_dataset
+from vad_models.errors import DataError
 
 PARAMS = """\
 # numbers
@@ -54,3 +58,21 @@ def test_each_dataset_is_an_output_of_its_own_in_data_dvc(tmp_path: Path) -> Non
     assert track_dataset(tmp_path, "ped2")
     outs = YAML(typ="safe").load(tmp_path / "data.dvc")["outs"]
     assert outs == [{"md5": "aa.dir", "path": "data/campus"}, {"path": "data/ped2"}]
+
+
+@pytest.mark.slow
+def test_footage_is_proven_against_data_dvc_without_a_cache(tmp_path: Path) -> None:
+    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+        subprocess.run(command, cwd=tmp_path, check=True)
+    (tmp_path / "data" / "campus").mkdir(parents=True)
+    footage = tmp_path / "data" / "campus" / "01_001.avi"
+    footage.write_bytes(b"frames")
+    with pytest.raises(DataError, match="pins no version"):
+        prove_dataset(tmp_path, "campus")
+    track_dataset(tmp_path, "campus")
+    subprocess.run([sys.executable, "-m", "dvc", "commit", "-q", "-f", "data.dvc"], cwd=tmp_path, check=True)
+    shutil.rmtree(tmp_path / ".dvc" / "cache")
+    prove_dataset(tmp_path, "campus")
+    footage.write_bytes(b"other frames")
+    with pytest.raises(DataError, match="is not the footage"):
+        prove_dataset(tmp_path, "campus")

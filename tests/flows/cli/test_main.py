@@ -54,13 +54,14 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
         "try:\n    main(['--help'])\n"
         f"finally:\n    print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)\n"
     )
-    started = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - started
-
-    assert done.returncode == 0
-    assert done.stderr.strip() == "[]"
-    assert seconds < 1.5
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+        seconds.append(time.perf_counter() - started)
+        assert done.returncode == 0
+        assert done.stderr.strip() == "[]"
+    assert min(seconds) < 1.5
 
 
 @pytest.mark.parametrize("command", COMMANDS)
