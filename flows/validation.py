@@ -6,6 +6,7 @@ the manifest itself, and its summaries by camera and for the whole dataset.
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
 from collections.abc import Sequence
@@ -252,6 +253,8 @@ def _run(rules: Sequence[_Rule], tables: dict[str, pd.DataFrame], docs: Path) ->
     """For each rule, the rows that break it; data docs are written to `docs`."""
     import great_expectations as gx
 
+    # It tells, at INFO, of the temporary folder of every context.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     shutil.rmtree(docs, ignore_errors=True)
