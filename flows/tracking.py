@@ -11,7 +11,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,6 +36,9 @@ _PATIENCE = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
 }
 """MLflow's own defaults wait several minutes for a server that is not there."""
+
+_TRIES = 5
+"""Times that a dataset is logged again when another process logs the same one at the same moment."""
 
 _SCALARS = ("train_minutes", "params_m", "gflop_per_frame", "fps_train", "fps_score", "label_free_auc")
 _FRAME_METRICS = (
@@ -155,8 +158,23 @@ def _log_training(client: MlflowClient, paths: Paths, run_id: str, finished: Fin
     now = _now()
     losses = [Metric(name, value, now, epoch) for epoch, name, value in _epoch_metrics(finished.history)]
     params = [Param(name, str(value)) for name, value in _params(finished).items()]
-    client.log_inputs(run_id, _dataset_inputs(paths, finished))
+    _log_inputs(client, run_id, _dataset_inputs(paths, finished))
     client.log_batch(run_id, metrics=losses, params=params)
+
+
+def _log_inputs(client: MlflowClient, run_id: str, inputs: Sequence[DatasetInput]) -> None:
+    """Log the datasets of a run; when two processes log the same new dataset at once, the store refuses the second.
+
+    Its row is there then, and the next try finds it.
+    """
+    for attempt in range(_TRIES):
+        try:
+            client.log_inputs(run_id, inputs)
+            return
+        except MlflowException as refused:
+            if "unique constraint" not in str(refused).lower() or attempt == _TRIES - 1:
+                raise
+            time.sleep(0.2 * (attempt + 1))
 
 
 def _log_measurement(client: MlflowClient, run_id: str, finished: FinishedJob) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import socket
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from flows import tracking
 from flows.finished import read_finished
 from flows.paths import Paths
-from flows.tracking import connect, find_finished, log_job, prepare_tracking
+from flows.tracking import _log_inputs, connect, find_finished, log_job, prepare_tracking
 from tests.flows.made_up import MakeJob
 from vad_models.errors import JobError
 from vad_models.settings import EvaluationSettings
@@ -133,6 +135,24 @@ def test_a_server_that_does_not_answer_is_one_sentence(
     ):
         log_job(paths, make_job())
     assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize(
+    ("said", "tries"), [("UNIQUE constraint failed: datasets.digest", 3), ("no such run", 1)]
+)
+def test_a_dataset_that_another_process_has_just_logged_is_tried_again(said: str, tries: int) -> None:
+    class Client:
+        calls = 0
+
+        def log_inputs(self, run_id: str, datasets: list[object]) -> None:
+            self.calls += 1
+            if self.calls < 3:
+                raise MlflowException(said)
+
+    client = Client()
+    with nullcontext() if tries == 3 else pytest.raises(MlflowException, match=said):
+        _log_inputs(client, "run", [])  # type: ignore[arg-type]
+    assert client.calls == tries
 
 
 def log_directories(root: Path, directories: list[Path]) -> None:
