@@ -27,6 +27,19 @@ class FinishedJob:
     job: Job
     directory: Path
 
+    @property
+    def names(self) -> dict[str, str]:
+        """What tells the job from others of its dataset: columns of the result table, and tags of its MLflow run."""
+        job = self.job
+        return {
+            "dataset": job.dataset,
+            "camera": job.camera,
+            "method": job.method,
+            "variant": job.variant,
+            "seed": str(job.seed),
+            "profile": job.profile,
+        }
+
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """`metrics.json`: headline signal, costs, threshold, and one entry a signal and normalisation."""

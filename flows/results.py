@@ -117,16 +117,10 @@ def _training_rows(trained: Sequence[FinishedJob]) -> Iterator[dict[str, Any]]:
 
 
 def _named(finished: FinishedJob) -> dict[str, Any]:
-    job = finished.job
     return {
-        "dataset": job.dataset,
-        "camera": job.camera,
-        "method": job.method,
-        "variant": job.variant,
-        "seed": str(job.seed),
-        "profile": job.profile,
+        **finished.names,
         "git_commit": read_provenance(finished.directory)["git_commit"],
-        "command": f"vad benchmark --dataset {job.dataset}",
+        "command": f"vad benchmark --dataset {finished.job.dataset}",
     }
 
 

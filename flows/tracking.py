@@ -203,12 +203,7 @@ def _tags(finished: FinishedJob) -> dict[str, str]:
     job = finished.job
     provenance = read_provenance(finished.directory)
     return {
-        "dataset": job.dataset,
-        "camera": job.camera,
-        "method": job.method,
-        "variant": job.variant,
-        "seed": str(job.seed),
-        "profile": job.profile,
+        **finished.names,
         "headline": finished.headline,
         "data_version": provenance["data_version"],
         "frames_version": job.data_version,
