@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -178,26 +179,33 @@ def _derive_one_and_stop(function: Any, items: list[Any], *_: Any) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """A limit of 8 kB a file: to a writer it is a disk that fills up in the middle."""
+    """A limit of 8 kB a file: to a writer it is a disk that fills up in the middle.
+
+    It holds for the whole process, pytest's own report in a file included: lift it before the test ends.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_is_a_sentence_and_leaves_nothing_half(
-    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = open_dataset(raw)
     manifest = inspect(dataset, 1)
     monkeypatch.setattr(
         "vad_models.data.frame_store.write_manifest", _touch
     )  # parquet's own size is not the point
-    request.getfixturevalue("small_files")
-    with pytest.raises(
-        DataError, match=r"the disk or its quota is full: .*01_001\.npy .*; free \d+ MB or more"
+    with (
+        small_files(),
+        pytest.raises(
+            DataError, match=r"the disk or its quota is full: .*01_001\.npy .*; free \d+ MB or more"
+        ),
     ):
         derive(dataset, manifest, SIZE, tmp_path / "frames", 1)
     assert not list((tmp_path / "frames").rglob("*.npy"))
