@@ -56,4 +56,4 @@ server-stop: ## Stop them.
 	@vad server stop
 
 clean: ## Remove what can be made again; footage, results and MLflow's runs stay.
-	rm -rf ingest validation frames reports .prefect .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf ingest validation frames features reports .prefect .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -59,6 +59,7 @@ def run(job: Job, project: Project, threads: int) -> str:
         directory,
         project.params.evaluation,
         threads=threads,
+        features=project.paths.features,
         on_epoch=lambda report: report_progress(directory, report.done, report.total),
     )
     (directory / FILE).unlink(missing_ok=True)

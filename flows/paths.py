@@ -36,6 +36,11 @@ class Paths:
         return self.root / "frames"
 
     @property
+    def features(self) -> Path:
+        """Features of fixed backbones, `<backbone>/<digest of a video>/`."""
+        return self.root / "features"
+
+    @property
     def runs(self) -> Path:
         """Job directories, `<dataset>/<method>/<camera>/seed<k>/`."""
         return self.root / "runs"

@@ -48,24 +48,30 @@ class ClipSpec:
 class Phase(Frozen):
     """One stage of a training: what `Method.loss` is called for, and for how long."""
 
-    epochs: int = Field(ge=1)
-    """Passes; a checkpoint is written after each."""
+    epochs: int = Field(ge=0)
+    """Passes; a checkpoint is written after each. 0: the phase is only `Method.fit`."""
     steps_per_epoch: int | None = Field(default=None, ge=1)
     """Optimiser steps of a pass, on sequences drawn at random; none: every sequence once."""
     sequence: int = Field(ge=1)
     """Consecutive frames of a training sequence."""
     batch: int = Field(ge=1)
     """Sequences of a step."""
+    optimiser: Literal["adam", "rmsprop"] = "adam"
+    """`adam` decouples the weight decay from the gradient (AdamW); `rmsprop` does not."""
     learning_rate: float = Field(gt=0)
-    """Of Adam (decoupled weight decay), at the start."""
+    """At the start."""
     weight_decay: float = Field(default=0.0, ge=0)
-    """L2 penalty of the weights, decoupled from the gradient (AdamW)."""
+    """L2 penalty of the weights."""
+    clip_gradient: float | None = Field(default=None, gt=0)
+    """Largest norm of a step's gradient, over all parameters; none: unlimited."""
     schedule: Literal["constant", "cosine", "step"] = "constant"
     """`cosine`: up over the first tenth of the phase, down to zero over the rest. `step`: x0.1 every `decay_every`."""
     decay_every: int = Field(default=20, ge=1)
     """Epochs between the drops of the `step` schedule."""
     frozen_features: bool = False
     """Train on features computed once per frame before the phase; for phases that leave `features` unchanged."""
+    fit_sequences: int = Field(default=0, ge=0)
+    """Sequences, evenly spread over the training video, that `Method.fit` gets before the first step; 0: no fit."""
 
 
 class MethodSettings(Frozen):
@@ -87,6 +93,8 @@ class Method(nn.Module, ABC):
     """Score signals, each a number a frame."""
     headline: ClassVar[str]
     """The signal that the method is judged by."""
+    calibrated_on: ClassVar[tuple[str, ...]] = ()
+    """Signals whose scores of held-out normal video `calibrate` needs."""
 
     clip: ClipSpec
 
@@ -119,6 +127,32 @@ class Method(nn.Module, ABC):
         A group without `lr` or `weight_decay` takes the phase's.
         """
         return [{"params": list(self.parameters())}]
+
+    def fit(self, features: Features, phase: str) -> None:
+        """Set what is not learned by gradient (a dictionary, cluster centres) before the first step of `phase`.
+
+        Args:
+            features: of `Phase.fit_sequences` sequences of L frames, tensors (B, L, ...), without gradients.
+            phase: name of the phase.
+        """
+
+    def after_step(self, phase: str) -> None:
+        """Bring the parameters back to where they are allowed to be, after a step of the optimiser."""
+
+    def calibrate(self, scores: Mapping[str, Tensor]) -> None:
+        """Take statistics of the signals `calibrated_on` after the last phase.
+
+        Args:
+            scores: signal -> float32 (n,), of normal video held out from training.
+        """
+
+    def frozen_key(self, phase: str) -> str | None:
+        """Name of all that the frozen features of `phase` depend on beside the frames, fit for a folder.
+
+        Features with a name are computed once for all trainings and kept on disk; those without (they depend on what
+        was trained before the phase) once a training, in memory.
+        """
+        return None
 
     def encode(self, frames: Tensor, phase: str) -> Features:
         """Features of training frames, float32 (n, C, H, W) in [0, 1], that the loss of `phase` needs."""

@@ -6,6 +6,7 @@ fingerprint is never computed twice, and a job that died goes on from its last c
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import inspect
 import json
@@ -18,7 +19,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from vad_models import contract, pseudo_anomalies, scoring, streaming, training
+from vad_models import contract, layers, pseudo_anomalies, scoring, streaming, training
 from vad_models.calibration import NORMALISATIONS, label_free_threshold
 from vad_models.data import clips
 from vad_models.data.clips import Excerpt, split_holdout
@@ -164,6 +165,7 @@ def run_job(
     evaluation: EvaluationSettings,
     threads: int | None = None,
     device: str = "auto",
+    features: Path | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> dict[str, Any]:
     """Train, score and measure; returns (and writes to `metrics.json`, last) what `finished_metrics` returns.
@@ -177,6 +179,7 @@ def run_job(
         evaluation: how scores become numbers; a change of it alone measures again and trains nothing.
         threads: of torch, for this process; none: all cores.
         device: Lightning's accelerator.
+        features: folder for features that no training changes, shared by all jobs; none: they are not kept.
         on_epoch: called after each epoch of training.
     """
     if threads is not None:
@@ -190,7 +193,7 @@ def run_job(
     camera = None if job.camera == "all" else job.camera
     facts_file = directory / "training.json"
     if not facts_file.exists():
-        facts = _train_and_score(job, store, camera, directory, device, on_epoch)
+        facts = _train_and_score(job, store, camera, directory, device, features, on_epoch)
         write_json(facts_file, facts)
         shutil.rmtree(directory / "checkpoints", ignore_errors=True)
     facts = json.loads(facts_file.read_text(encoding="utf-8"))
@@ -213,6 +216,7 @@ def _train_and_score(
     camera: str | None,
     directory: Path,
     device: str,
+    features: Path | None,
     on_epoch: Callable[[EpochReport], None] | None,
 ) -> dict[str, Any]:
     """Train the model, write it and its scores, and return what was measured on the way."""
@@ -233,6 +237,7 @@ def _train_and_score(
         directory / "checkpoints",
         job.seed,
         mirror=job.mirror,
+        features=features,
         device=device,
         on_epoch=on_epoch,
     )
@@ -300,13 +305,31 @@ def _fingerprint_in(directory: Path) -> str | None:
 
 
 def _code_version(method: str) -> str:
-    """Digest of the source files that scores come from: the method, the layers, and what trains and scores them."""
-    shared = [
-        Path(module.__file__ or "")
-        for module in (clips, contract, pseudo_anomalies, scoring, streaming, training)
-    ]
-    layers = sorted((Path(__file__).parent / "layers").glob("*.py"))
+    """Digest of the source that scores come from: the method, what trains and scores it, and the layers they use."""
+    shared = (clips, contract, pseudo_anomalies, scoring, streaming, training)
+    files = {
+        Path(inspect.getfile(module))
+        for module in (inspect.getmodule(method_class(method)), *shared)
+        if module
+    }
+    unread = list(files)
+    while unread:
+        found = _imported_layers(unread.pop()) - files
+        files |= found
+        unread += found
     digest = hashlib.sha256()
-    for path in [Path(inspect.getfile(method_class(method))), *shared, *layers]:
+    for path in sorted(files):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _imported_layers(source: Path) -> set[Path]:
+    """Files in `vad_models/layers/` that a file imports."""
+    imports = [node for node in ast.walk(ast.parse(source.read_bytes())) if isinstance(node, ast.ImportFrom)]
+    modules = [node.module or "" for node in imports]
+    folder = Path(layers.__file__).parent
+    return {
+        folder / f"{module.removeprefix(f'{layers.__name__}.')}.py"
+        for module in modules
+        if module.startswith(f"{layers.__name__}.")
+    }

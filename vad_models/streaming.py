@@ -64,8 +64,10 @@ class Stream:
             n once the first window is full, less before); and, if asked for, the error maps, float32 (m, h, w).
 
         Raises:
-            DataError: the frames are not of the size that the method was trained on.
+            DataError: the frames are not uint8, or not of the size that the method was trained on.
         """
+        if frames.dtype != np.uint8:
+            raise DataError(f"frames must be uint8 in [0, 255], not {frames.dtype}: convert them first.")
         size = self.method.clip.size
         if frames.shape[1:] != tuple(size):
             found = "x".join(str(side) for side in frames.shape[1:])

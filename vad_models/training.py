@@ -23,13 +23,14 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from vad_models.contract import Features, Method, Phase, as_frames
+from vad_models.contract import Features, Method, Phase
 from vad_models.data.clips import Excerpt, SequenceBatches, SequenceIndex
+from vad_models.data.frozen_features import FrozenFeatures
+from vad_models.scoring import score_video
 
 __all__ = ["EpochReport", "Training", "train"]
 
-_BLOCK = 64
-"""Frames that are encoded at once outside the optimiser's steps."""
+_CHECKPOINT = "last.ckpt"
 _HOLDOUT_SEQUENCES = 32
 """Held-out sequences that an epoch's held-out loss is the mean of."""
 
@@ -73,18 +74,20 @@ def train(
     seed: int,
     *,
     mirror: bool = False,
+    features: Path | None = None,
     device: str = "auto",
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> Training:
-    """Train `method` in place through all its phases, from its last checkpoint where there is one.
+    """Train and calibrate `method` in place, through all its phases, from its last checkpoint where there is one.
 
     Args:
         method: freshly built.
         training: normal video that is trained on.
-        holdout: normal video that is not; its loss is logged, and nothing is chosen by it.
+        holdout: normal video that is not; its loss is logged, and `Method.calibrate` gets its scores.
         checkpoints: folder for the last checkpoint of each phase; kept by the caller until the result is safe.
         seed: of everything random.
         mirror: mirror every other batch, by chance; not in phases that train on frozen features.
+        features: folder that frozen features with a name are kept in, for all trainings; none: nowhere.
         device: Lightning's accelerator: `auto`, `cpu`, `gpu`, ...
         on_epoch: called after each epoch.
 
@@ -99,12 +102,16 @@ def train(
     rows: list[dict[str, Any]] = []
     seconds, seen = 0.0, 0
 
+    folders = [checkpoints / f"{index}-{name}" for index, name in enumerate(phases)]
     for index, (name, phase) in enumerate(phases.items()):
         sources: Sequence[Any] = frames
         held_sources: Sequence[Any] = held
         if phase.frozen_features:
-            sources, held_sources = _encode_all(method, frames, name), _encode_all(method, held, name)
+            kept = FrozenFeatures(method, name, features)
+            sources, held_sources = kept.of(training), kept.of(holdout)
         trainee = _Trainee(method, name, phase, sources, held_sources, _seed(seed, index), mirror)
+        if phase.fit_sequences and not any((folder / _CHECKPOINT).exists() for folder in folders[index:]):
+            trainee.fit_in_closed_form()
         done_before = len(rows)
 
         def report(
@@ -114,13 +121,24 @@ def train(
                 on_epoch(EpochReport(phase, epoch, before + epoch + 1, total, losses))
 
         trainee.on_epoch = report
-        _fit(trainee, checkpoints / f"{index}-{name}", device)
+        if phase.epochs:
+            _descend(trainee, folders[index], device)
         rows += [{"phase": name, "epoch": epoch, **losses} for epoch, losses in enumerate(trainee.history)]
         seconds += trainee.seconds
         seen += trainee.frames_seen
 
     method.eval()
-    return Training(pd.DataFrame(rows), seconds / 60, seen / max(seconds, 1e-9))
+    long_enough = [video for video in held if len(video) >= method.clip.frames]
+    if method.calibrated_on and long_enough:
+        scores = [score_video(method, video, method.calibrated_on).signals for video in long_enough]
+        method.calibrate(
+            {
+                signal: torch.from_numpy(np.concatenate([one[signal] for one in scores]))
+                for signal in method.calibrated_on
+            }
+        )
+    history = pd.DataFrame(rows) if rows else pd.DataFrame(columns=["phase", "epoch"])
+    return Training(history, seconds / 60, seen / max(seconds, 1e-9))
 
 
 class _Trainee(lightning.LightningModule):
@@ -146,6 +164,7 @@ class _Trainee(lightning.LightningModule):
         self.history: list[dict[str, float]] = []
         self.seconds = 0.0
         self.frames_seen = 0
+        self._sources = sources
         self._index = SequenceIndex([len(_first(source)) for source in sources], phase.sequence)
         self._batches = SequenceBatches(sources, phase.sequence, self._index.epoch(phase, seed))
         self._held = self._held_out_batches(held)
@@ -167,10 +186,24 @@ class _Trainee(lightning.LightningModule):
         ]
         return list(SequenceBatches(long_enough, self.phase.sequence, batches))
 
+    def fit_in_closed_form(self) -> None:
+        """Give the method the features of sequences from all over the training video."""
+        started = time.perf_counter()
+        picks = self._index.spread(self.phase.fit_sequences)
+        self.method.eval()
+        with torch.no_grad():
+            parts = [
+                self._encoded(one)
+                for one in SequenceBatches(self._sources, self.phase.sequence, [[pick] for pick in picks])
+            ]
+            self.method.fit({key: torch.cat([part[key] for part in parts]) for key in parts[0]}, self.name)
+        self.method.train()
+        self.frames_seen += len(picks) * self.phase.sequence
+        self.seconds += time.perf_counter() - started
+
     def configure_optimizers(self) -> Any:
-        optimiser = torch.optim.AdamW(
-            self._trained, lr=self.phase.learning_rate, weight_decay=self.phase.weight_decay
-        )
+        kind = {"adam": torch.optim.AdamW, "rmsprop": torch.optim.RMSprop}[self.phase.optimiser]
+        optimiser = kind(self._trained, lr=self.phase.learning_rate, weight_decay=self.phase.weight_decay)
         steps = len(self._batches) * self.phase.epochs
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(self.phase, step, steps))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
@@ -195,6 +228,9 @@ class _Trainee(lightning.LightningModule):
         self._steps += 1
         self.frames_seen += self.phase.batch * self.phase.sequence
         return losses["loss"]
+
+    def on_train_batch_end(self, outputs: Any, batch: Features, batch_index: int) -> None:
+        self.method.after_step(self.name)
 
     def on_train_epoch_end(self) -> None:
         means = {key: float(value) / self._steps for key, value in self._sums.items()}
@@ -221,14 +257,16 @@ class _Trainee(lightning.LightningModule):
         return sum(losses) / len(losses)
 
     def _losses(self, batch: Features) -> dict[str, Tensor]:
+        return self.method.loss(self._encoded(batch), self.name)
+
+    def _encoded(self, batch: Features) -> Features:
+        """Features (B, L, ...) of a batch of stored frames, or of features that were frozen before."""
         if self.phase.frozen_features:
-            return self.method.loss(batch, self.name)
+            return {key: values.to(torch.float32) for key, values in batch.items()}
         stored = batch["frames"]
         frames = stored.movedim(-1, -3).flatten(0, 1).to(torch.float32).div_(255)
         features = self.method.encode(frames, self.name)
-        return self.method.loss(
-            {key: values.unflatten(0, stored.shape[:2]) for key, values in features.items()}, self.name
-        )
+        return {key: values.unflatten(0, stored.shape[:2]) for key, values in features.items()}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["progress"] = {
@@ -244,9 +282,9 @@ class _Trainee(lightning.LightningModule):
         self.frames_seen = progress["frames_seen"]
 
 
-def _fit(trainee: _Trainee, folder: Path, device: str) -> None:
+def _descend(trainee: _Trainee, folder: Path, device: str) -> None:
     """Run the phase to its end, from `folder/last.ckpt` where there is one (read without unpickling objects)."""
-    last = folder / "last.ckpt"
+    last = folder / _CHECKPOINT
     checkpoint = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     with warnings.catch_warnings():
         # Lightning advises about data loader workers and loggers; batches here are slices of memory, and MLflow logs.
@@ -255,6 +293,7 @@ def _fit(trainee: _Trainee, folder: Path, device: str) -> None:
             accelerator=device,
             devices=1,
             precision="32-true",
+            gradient_clip_val=trainee.phase.clip_gradient,
             max_epochs=trainee.phase.epochs,
             callbacks=[checkpoint],
             logger=False,
@@ -284,17 +323,3 @@ def _seed(*parts: int) -> int:
 
 def _first(source: np.ndarray | Features) -> np.ndarray | Tensor:
     return next(iter(source.values())) if isinstance(source, dict) else source
-
-
-@torch.no_grad()
-def _encode_all(method: Method, videos: Sequence[np.ndarray], phase: str) -> list[Features]:
-    """Features of all frames of each video, for a phase that leaves them as they are."""
-    method.eval()
-    encoded = []
-    for video in videos:
-        blocks = [
-            method.encode(as_frames(video[first : first + _BLOCK]), phase)
-            for first in range(0, len(video), _BLOCK)
-        ]
-        encoded.append({key: torch.cat([block[key] for block in blocks]) for key in blocks[0]})
-    return encoded
