@@ -20,6 +20,7 @@ from flows.provenance import read_provenance
 from vad_models.calibration import NORMALISATIONS
 from vad_models.data.files import atomic_path
 from vad_models.errors import DataError
+from vad_models.jobs import Job
 from vad_models.metrics import control_scores, frame_metrics, measure, seed_interval
 
 __all__ = ["COLUMNS", "CONTROLS", "build_results", "read_results", "write_results"]
@@ -70,7 +71,11 @@ def build_results(jobs: Sequence[FinishedJob]) -> pd.DataFrame:
     rows = [row for trained in by_training.values() for row in _training_rows(trained)]
     seeds = pd.DataFrame(rows, columns=list(COLUMNS))
     confidence = jobs[0].evaluation.confidence
-    means = [_mean_over_seeds(group, confidence) for _, group in seeds.groupby(_KEY, sort=False)]
+    trainings = {(one.job.method, one.job.variant): one.job for one in jobs}
+    means = [
+        {**_mean_over_seeds(group, confidence), "command": _command(trainings[method, variant])}
+        for (_, method, variant, *_), group in seeds.groupby(_KEY, sort=False)
+    ]
     table = pd.DataFrame([*rows, *means, *_control_rows(jobs)], columns=list(COLUMNS))
     return _sorted(_rounded(table))
 
@@ -97,7 +102,12 @@ def read_results(path: Path) -> pd.DataFrame:
 def _training_rows(trained: Sequence[FinishedJob]) -> Iterator[dict[str, Any]]:
     """Rows of one method (or variant) and seed: its jobs, what is pooled from them or told apart in them."""
     for finished in trained:
-        named = {**_named(finished), **_costs([finished]), "fingerprint": finished.job.fingerprint}
+        named = {
+            **_named(finished),
+            **_costs([finished]),
+            "fingerprint": finished.job.fingerprint,
+            "command": _command(finished.job, camera=finished.job.camera, seed=finished.job.seed),
+        }
         yield from _metric_rows(finished, named, finished.metrics["metrics"])
 
     first = trained[0]
@@ -120,8 +130,14 @@ def _named(finished: FinishedJob) -> dict[str, Any]:
     return {
         **finished.names,
         "git_commit": read_provenance(finished.directory)["git_commit"],
-        "command": f"vad benchmark --dataset {finished.job.dataset}",
+        "command": _command(finished.job, seed=finished.job.seed),
     }
+
+
+def _command(job: Job, **chosen: object) -> str:
+    """What trains and measures the job, and with it all cameras and seeds that are not chosen."""
+    options = {"dataset": job.dataset, "method": job.label, **chosen}
+    return " ".join(["vad train", *(f"--{name} {value}" for name, value in options.items())])
 
 
 def _costs(trained: Sequence[FinishedJob]) -> dict[str, float]:
@@ -193,7 +209,8 @@ def _control_rows(jobs: Sequence[FinishedJob]) -> Iterator[dict[str, Any]]:
                 settings=first.evaluation,
             )
             named = {"method": name, "variant": "default", "camera": camera, "seed": "all", "headline": True}
-            yield {**_named(first), **asdict(measured), **named}
+            command = f"vad evaluate {first.job.dataset}"
+            yield {**_named(first), **asdict(measured), **named, "command": command}
 
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:

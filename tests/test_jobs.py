@@ -70,6 +70,14 @@ def test_the_fingerprint_follows_everything_that_shapes_the_numbers(tmp_path: Pa
     assert Job.model_validate(json.loads(job.model_dump_json())).fingerprint == job.fingerprint
 
 
+def test_the_code_version_covers_the_layers_that_a_method_uses_and_no_others() -> None:
+    def covered(method: str) -> set[str]:
+        return {path.stem for path in jobs._sources(method)}
+
+    assert {"ffp", "unet", "blocks", "losses", "folding", "training", "streaming"} <= covered("ffp")
+    assert not covered("conv_ae") & {"ffp", "unet", "losses"}
+
+
 def test_unknown_names_are_refused_with_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(
         SettingsError, match=r"no method 'magic' in params.yaml; the methods there are: conv_ae, ffp"

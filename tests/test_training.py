@@ -7,18 +7,21 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import Tensor, nn
 
 from tests.footage import SIZE, blobs
 from tests.methods.test_contract import excerpt, short_settings
-from vad_models.contract import Phase
+from vad_models.contract import ClipSpec, Features, Method, MethodSettings, Phase
 from vad_models.methods import build_method
-from vad_models.training import EpochReport, _rate, train
+from vad_models.training import EpochReport, Training, _rate, train
 
 CHILD = """
     import os, sys, signal
@@ -94,3 +97,103 @@ def test_schedules() -> None:
     cosine = Phase.model_validate(values | {"schedule": "cosine"})
     assert [_rate(cosine, at, 40) for at in (0, 2, 4, 22, 40)] == pytest.approx([0, 0.5, 1, 0.5, 0])
     assert _rate(Phase.model_validate(values), 39, 40) == 1
+
+
+class Toy(Method):
+    """Distance of a frame's mean to a learned level; every hook writes down what it was given."""
+
+    name = "toy"
+    title = "for tests"
+    Settings = MethodSettings
+    signals = ("distance",)
+    headline = "distance"
+    calibrated_on = ("distance",)
+
+    def __init__(self, **phase: Any) -> None:
+        super().__init__(MethodSettings(), SIZE)
+        self.clip = ClipSpec(2, 1, SIZE)
+        self.level = nn.Parameter(torch.tensor(0.0))
+        self.log: list[tuple[str, Any]] = []
+        values = {"epochs": 1, "steps_per_epoch": 3, "sequence": 4, "batch": 2, "learning_rate": 0.1}
+        self._phases = {"only": Phase.model_validate(values | phase)}
+
+    def phases(self) -> dict[str, Phase]:
+        return self._phases
+
+    def features(self, frames: Tensor, signals: Sequence[str] | None = None) -> Features:
+        self.log.append(("features", len(frames)))
+        return {"mean": frames.mean((1, 2, 3))}
+
+    def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
+        self.log.append(("loss", tuple(features["mean"].shape)))
+        return {"loss": 1000 * (features["mean"] - self.level).square().mean()}
+
+    def fit(self, features: Features, phase: str) -> None:
+        self.log.append(("fit", tuple(features["mean"].shape)))
+        self.level.data.fill_(float(features["mean"].mean()))
+
+    def after_step(self, phase: str) -> None:
+        self.log.append(("after_step", float(self.level.data)))
+        self.level.data.clamp_(max=0.125)
+
+    def score(self, features: Features, signals: Sequence[str] | None = None) -> dict[str, Tensor]:
+        return {"distance": (features["mean"][1:] - self.level).abs()}
+
+    def calibrate(self, scores: Mapping[str, Tensor]) -> None:
+        self.log.append(("calibrate", tuple(scores["distance"].shape)))
+
+    def error_map(self, features: Features) -> Tensor:
+        return features["mean"][1:, None, None]
+
+    def calls(self, kind: str) -> list[Any]:
+        return [value for what, value in self.log if what == kind]
+
+
+def train_toy(folder: Path, **phase: Any) -> tuple[Toy, Training]:
+    method = Toy(**phase)
+    videos = [excerpt(folder, f"v{index}", blobs(20, index)) for index in range(2)]
+    held = [excerpt(folder, "held", blobs(20, 9)), excerpt(folder, "short", blobs(1, 9))]
+    return method, train(method, videos, held, folder / "checkpoints", 0, device="cpu")
+
+
+def test_the_parameters_are_brought_back_after_every_step(tmp_path: Path) -> None:
+    method, _ = train_toy(tmp_path)
+    assert len(method.calls("after_step")) == 3
+    assert float(method.level.detach()) <= 0.125
+
+
+def test_held_out_scores_calibrate_the_trained_method_once(tmp_path: Path) -> None:
+    method, _ = train_toy(tmp_path)
+    assert method.log[-1] == ("calibrate", (19,))
+
+
+def test_a_phase_without_epochs_is_a_fit_alone(tmp_path: Path) -> None:
+    method, outcome = train_toy(tmp_path, epochs=0, fit_sequences=5)
+    assert method.calls("fit") == [(5, 4)]
+    assert not method.calls("loss")
+    assert outcome.history.empty and list(outcome.history.columns) == ["phase", "epoch"]
+    assert outcome.frames_per_second > 0
+
+
+def test_a_resumed_phase_is_not_fitted_again(tmp_path: Path) -> None:
+    first, _ = train_toy(tmp_path, fit_sequences=5)
+    again, _ = train_toy(tmp_path, fit_sequences=5)
+    assert len(first.calls("fit")) == 1 and not again.calls("fit")
+    assert torch.equal(first.level, again.level)
+
+
+def test_frozen_features_are_computed_once_a_frame(tmp_path: Path) -> None:
+    method, _ = train_toy(tmp_path, frozen_features=True, epochs=3)
+    assert sum(method.calls("features")) == 2 * 20 + (20 + 1)  # two videos, and what is held out
+
+
+def test_a_gradient_is_clipped(tmp_path: Path) -> None:
+    def step(**phase: Any) -> float:
+        (tmp_path / str(phase)).mkdir()
+        method, _ = train_toy(
+            tmp_path / str(phase), steps_per_epoch=1, optimiser="rmsprop", learning_rate=1e-9, **phase
+        )
+        return abs(float(method.level.grad))  # type: ignore[arg-type]
+
+    assert step(clip_gradient=0.5) == pytest.approx(0.5, rel=1e-3)
+    assert step() > 1

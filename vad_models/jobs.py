@@ -305,22 +305,23 @@ def _fingerprint_in(directory: Path) -> str | None:
 
 
 def _code_version(method: str) -> str:
-    """Digest of the source that scores come from: the method, what trains and scores it, and the layers they use."""
+    """Digest of the source that scores come from."""
+    digest = hashlib.sha256()
+    for path in sorted(_sources(method)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _sources(method: str) -> set[Path]:
+    """Files of a method, of what trains and scores it, and of the layers that these use."""
     shared = (clips, contract, pseudo_anomalies, scoring, streaming, training)
-    files = {
-        Path(inspect.getfile(module))
-        for module in (inspect.getmodule(method_class(method)), *shared)
-        if module
-    }
+    files = {Path(inspect.getfile(source)) for source in (method_class(method), *shared)}
     unread = list(files)
     while unread:
         found = _imported_layers(unread.pop()) - files
         files |= found
         unread += found
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    return files
 
 
 def _imported_layers(source: Path) -> set[Path]:

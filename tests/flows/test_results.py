@@ -66,6 +66,14 @@ def test_seed_all_is_the_mean_with_student_t(benchmark: list[FinishedJob]) -> No
     assert rows.at["all", "auc_high"] == pytest.approx(min(1.0, high), abs=1e-3)
 
 
+def test_each_row_names_the_command_that_makes_it(benchmark: list[FinishedJob]) -> None:
+    of_ffp = pick(build_results(benchmark), method="ffp", normalisation="none").set_index(["camera", "seed"])
+    train = "vad train --dataset toy --method ffp"
+    assert of_ffp.at[("01", "1"), "command"] == f"{train} --camera 01 --seed 1"
+    assert of_ffp.at[("all", "1"), "command"] == f"{train} --seed 1"
+    assert of_ffp.at[("all", "all"), "command"] == train
+
+
 def test_one_seed_keeps_its_bootstrap_interval(make_job: MakeJob) -> None:
     rows = pick(build_results([make_job()]), method="conv_ae", normalisation="none").set_index("seed")
     assert rows.at["all", "auc_low"] == rows.at["0", "auc_low"] > 0

@@ -25,15 +25,25 @@ from vad_models.training import train
 METHODS = method_names()
 
 
+def profile_settings(name: str) -> dict[str, Any]:
+    """The demo profile, for frames of any size."""
+    settings = load_params().methods[name].demo or {}
+    return {key: value for key, value in settings.items() if key != "frames"}
+
+
+def shortened(settings: dict[str, Any], epochs: int, steps: int) -> dict[str, Any]:
+    """Settings with at most `epochs` epochs of `steps` steps in every phase."""
+    return {
+        key: {**value, "epochs": min(epochs, value["epochs"]), "steps_per_epoch": steps}
+        if isinstance(value, dict) and "epochs" in value
+        else value
+        for key, value in settings.items()
+    }
+
+
 def short_settings(name: str, steps: int = 2) -> dict[str, Any]:
     """The demo profile with one epoch of `steps` steps a phase."""
-    settings = load_params().methods[name].demo or {}
-    cut = {"epochs": 1, "steps_per_epoch": steps}
-    return {
-        key: {**value, **cut} if isinstance(value, dict) and "epochs" in value else value
-        for key, value in settings.items()
-        if key != "frames"
-    }
+    return shortened(profile_settings(name), 1, steps)
 
 
 def excerpt(tmp_path: Path, name: str, frames: np.ndarray) -> Excerpt:
@@ -134,13 +144,7 @@ def test_the_same_seed_gives_the_same_scores_and_another_does_not(name: str, tra
 @pytest.mark.parametrize("name", METHODS)
 def test_training_lowers_the_loss(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    settings = {
-        key: {**value, "epochs": 3, "steps_per_epoch": 15}
-        if isinstance(value, dict) and "epochs" in value
-        else value
-        for key, value in short_settings(name).items()
-    }
-    method = build_method(name, settings, SIZE)
+    method = build_method(name, shortened(profile_settings(name), 3, 15), SIZE)
     history = train(
         method, [excerpt(tmp_path, "v", blobs(40, 0))], [], tmp_path / "ckpt", 0, device="cpu"
     ).history
@@ -154,6 +158,16 @@ def test_constant_video_gives_finite_scores(name: str, trained: Trained) -> None
     assert all(np.isfinite(values).all() for values in scores.signals.values())
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+@pytest.mark.parametrize("name", METHODS)
+def test_cpu_and_cuda_agree(name: str, trained: Trained) -> None:
+    method, video = trained(name), blobs(40, 8)
+    on_cpu, on_cuda = score_video(method, video).signals, score_video(method.to("cuda"), video).signals
+    for signal in method.signals:
+        scale = max(1.0, np.abs(on_cpu[signal]).max())
+        assert np.abs(on_cpu[signal] - on_cuda[signal]).max() <= 1e-3 * scale
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_wrong_input_is_one_sentence(name: str, trained: Trained) -> None:
     method = trained(name)
@@ -161,6 +175,8 @@ def test_wrong_input_is_one_sentence(name: str, trained: Trained) -> None:
         score_video(method, blobs(1, 0))
     with pytest.raises(DataError, match=r"a frame is 16x48x1, but .* trained on 32x48x1"):
         Stream(method).push(blobs(1, 0)[0, :16])
+    with pytest.raises(DataError, match=r"frames must be uint8 in \[0, 255\], not float32"):
+        Stream(method).push(np.full(SIZE, np.nan, np.float32))
     with pytest.raises(SettingsError, match="has no signal 'sound'; its signals are"):
         Stream(method, ["sound"])
 
