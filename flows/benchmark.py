@@ -131,13 +131,18 @@ def train_job(job: Job, project: Project, threads: int) -> str:
 
 
 def train_jobs(project: Project, jobs: Sequence[Job]) -> None:
-    """Run jobs in parallel; those that are finished are only looked up.
+    """Run jobs in parallel; those that are finished are only looked up. Jobs that combine others come after these.
 
     Raises:
         JobError: a job failed; the others were finished first.
     """
     if jobs:
         prepare_tracking(project.paths, jobs[0].dataset)
+    _train_at_once(project, [job for job in jobs if not job.members])
+    _train_at_once(project, [job for job in jobs if job.members])
+
+
+def _train_at_once(project: Project, jobs: Sequence[Job]) -> None:
     unfinished = [job for job in jobs if not is_finished(job, project)]
     threads = threads_of_a_job(len(unfinished))
     # A result that Prefect remembers is of no use when the job's directory is gone: then it is computed anew.

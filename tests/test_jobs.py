@@ -11,7 +11,7 @@ import pytest
 from tests.footage import SIZE, make_store
 from tests.methods.test_contract import short_settings
 from vad_models import jobs
-from vad_models.errors import DataError, SettingsError
+from vad_models.errors import DataError, JobError, SettingsError
 from vad_models.jobs import Job, finished_metrics, make_jobs, run_job
 from vad_models.scoring import read_scores
 from vad_models.settings import EvaluationSettings, Params, validated
@@ -29,6 +29,7 @@ def params(**dataset: Any) -> Params:
             "conv_ae": {"demo": short_settings("conv_ae")},
             "ffp": {"demo": short_settings("ffp")},
             "ffp_plain": {"variant_of": "ffp", "demo": short_settings("ffp") | {"gradient": 0.0}},
+            "fusion": {"demo": {"members": {"ffp": ["prediction"], "conv_ae": ["reconstruction"]}}},
             "big": {"variant_of": "ffp", "demo": short_settings("ffp") | {"frames": "64x64x1"}},
         },
     }
@@ -89,6 +90,33 @@ def test_unknown_names_are_refused_with_what_there_is(tmp_path: Path) -> None:
         SettingsError, match=r"big needs frames of 64x64x1, but datasets.blobs.frames lists 32x48x1"
     ):
         jobs_of(tmp_path, methods=["big"])
+
+
+def test_a_job_that_combines_others_comes_after_them_and_follows_them(tmp_path: Path) -> None:
+    made, store = jobs_of(tmp_path, methods=["fusion"], seeds=[0])
+    assert [job.label for job in made] == ["ffp", "conv_ae", "fusion"]
+    *members, fusion = made
+    assert fusion.members == {job.label: job.fingerprint for job in members}
+
+    runs = tmp_path / "runs"
+    with pytest.raises(
+        JobError, match=r"fusion/01/seed0 combines ffp/01/seed0, which is not trained .* --method ffp"
+    ):
+        run_job(fusion, store, fusion.directory(runs), EVALUATION, threads=1, device="cpu")
+    for job in made:
+        metrics = run_job(job, store, job.directory(runs), EVALUATION, threads=1, device="cpu")
+    assert metrics["headline"] == "mean_surprise"
+    held = read_scores(fusion.directory(runs) / "scores.parquet").query("split == 'holdout'")
+    # Surprise of held-out video is -log of a uniform variable, mean 1, in each member.
+    assert held["mean_surprise"].mean() == pytest.approx(1.0, abs=0.35)
+
+
+def test_members_see_frames_of_one_size(tmp_path: Path) -> None:
+    both = params(frames=[str(SIZE), "64x64x1"])
+    both.methods["fusion"].demo["members"] = {"big": ["prediction"]}  # type: ignore[index]
+    store = make_store(tmp_path / "frames")
+    with pytest.raises(SettingsError, match=r"but ffp_big sees 64x64x1 and fusion 32x48x1: leave one of them out"):
+        make_jobs(both, lambda size: store, "blobs", ["fusion"])
 
 
 def test_a_job_ends_with_a_model_scores_history_and_metrics(tmp_path: Path) -> None:

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import pandas as pd
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from vad_models.settings import FrameSize, FrameSizeField, Frozen
 
-__all__ = ["ClipSpec", "Features", "Method", "MethodSettings", "Phase", "as_frames"]
+__all__ = ["ClipSpec", "Combination", "Features", "Method", "MethodSettings", "Phase", "as_frames"]
 
 Features = dict[str, Tensor]
 """What a method remembers of consecutive frames: named tensors, time first, (n, ...)."""
@@ -186,6 +187,20 @@ class Method(nn.Module, ABC):
     def warning(self, means: Mapping[str, float]) -> str | None:
         """A sentence for the log when the means of an epoch's logged scalars say that the training goes wrong."""
         return None
+
+
+class Combination(Method):
+    """A method that is made of others that were trained before."""
+
+    @abstractmethod
+    def adopt(self, label: str, member: Method, held_out: pd.DataFrame) -> None:
+        """Take over a trained member.
+
+        Args:
+            label: its key in `members:`.
+            member: the model.
+            held_out: its score table of normal video held out from training.
+        """
 
 
 def as_frames(frames: np.ndarray, device: torch.device | str = "cpu") -> Tensor:

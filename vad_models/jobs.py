@@ -18,15 +18,17 @@ from typing import Any
 
 import pandas as pd
 import torch
+from pydantic import Field
 
 from vad_models import contract, layers, pseudo_anomalies, scoring, streaming, training
 from vad_models.calibration import NORMALISATIONS, label_free_threshold
+from vad_models.contract import Combination
 from vad_models.data import clips
 from vad_models.data.clips import Excerpt, split_holdout
 from vad_models.data.files import atomic_path, write_json
 from vad_models.data.frame_store import FrameStore
-from vad_models.errors import DataError, SettingsError
-from vad_models.export import save_method
+from vad_models.errors import DataError, JobError, SettingsError
+from vad_models.export import load_method, save_method
 from vad_models.methods import build_method, method_class
 from vad_models.metrics import measure, operation
 from vad_models.pseudo_anomalies import label_free_auc
@@ -62,6 +64,8 @@ class Job(Frozen):
     """Digest of the camera's derived frames and labels."""
     code_version: str
     """Digest of the source that computes the scores."""
+    members: dict[str, str] = Field(default_factory=dict)
+    """Label -> fingerprint of the jobs whose trained models this one combines."""
 
     @property
     def label(self) -> str:
@@ -91,7 +95,7 @@ def frame_size(params: Params, dataset: str, label: str) -> str:
         SettingsError: the method wants a size that is not derived for the dataset.
     """
     derived = params.dataset(dataset).frames
-    wanted = _entry(params, label, dataset).get("frames")
+    wanted = params.method_settings(label, params.dataset(dataset).profile).get("frames")
     if wanted is None:
         return str(derived[0])
     if wanted not in [str(size) for size in derived]:
@@ -110,7 +114,7 @@ def make_jobs(
     cameras: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
 ) -> list[Job]:
-    """Jobs of a dataset: every (method, camera, seed), in that order.
+    """Jobs of a dataset: every (method, camera, seed), in that order; a job that combines others comes after them.
 
     Args:
         params: the settings.
@@ -125,12 +129,24 @@ def make_jobs(
         DataError: a camera is not in the dataset or has no training video.
     """
     settings = params.dataset(dataset)
-    jobs = []
+    jobs: list[Job] = []
     for label in methods or params.benchmark.methods:
-        values = _entry(params, label, dataset)
+        values = params.method_settings(label, settings.profile)
+        members = [
+            job
+            for member in values.get("members", ())
+            for job in make_jobs(params, store_of, dataset, [member], cameras, seeds)
+        ]
+        jobs += members
         method = params.methods[label].variant_of or label
         validated(method_class(method).Settings, values, f"methods.{label}.{settings.profile}")
         size = frame_size(params, dataset, label)
+        for job in members:
+            if job.frames != size:
+                raise SettingsError(
+                    f"{label} combines methods that see the same frames, but {job.label} sees {job.frames} and {label} "
+                    f"{size}: leave one of them out."
+                )
         store = store_of(size)
         trainable = [camera for camera in store.cameras if store.videos(camera, "train")]
         for camera in cameras or (["all"] if settings.cameras == "all" else trainable):
@@ -152,10 +168,15 @@ def make_jobs(
                     mirror=settings.mirror,
                     data_version=store.digest(None if camera == "all" else camera),
                     code_version=_code_version(method),
+                    members={
+                        job.label: job.fingerprint
+                        for job in members
+                        if (job.camera, job.seed) == (camera, seed)
+                    },
                 )
                 for seed in (settings.seeds if seeds is None else seeds)
             ]
-    return jobs
+    return list({job.title: job for job in jobs}.values())
 
 
 def run_job(
@@ -222,6 +243,8 @@ def _train_and_score(
     """Train the model, write it and its scores, and return what was measured on the way."""
     torch.manual_seed(job.seed)
     method = build_method(job.method, job.settings, store.size)
+    if isinstance(method, Combination):
+        _adopt_members(method, job, directory.parents[2])
     per_camera = [camera] if camera is not None else store.cameras
     splits = [
         split_holdout(store.videos(one, "train"), job.holdout, method.clip.frames)
@@ -265,6 +288,23 @@ def _train_and_score(
     }
 
 
+def _adopt_members(method: Combination, job: Job, dataset_runs: Path) -> None:
+    """Give `method` the trained models that it combines, with their scores of held-out normal video.
+
+    Raises:
+        JobError: a member is not trained, or was trained with other settings.
+    """
+    for label, fingerprint in job.members.items():
+        directory = dataset_runs / label / job.camera / f"seed{job.seed}"
+        if _fingerprint_in(directory) != fingerprint or not (directory / "training.json").exists():
+            raise JobError(
+                f"{job.title} combines {label}/{job.camera}/seed{job.seed}, which is not trained with these settings: "
+                f"run `vad train --dataset {job.dataset} --method {label} --camera {job.camera} --seed {job.seed}`."
+            )
+        scores = read_scores(directory / "scores.parquet")
+        method.adopt(label, load_method(directory), scores[scores["split"] == "holdout"])
+
+
 def _measure(
     job: Job, store: FrameStore, camera: str | None, directory: Path, evaluation: EvaluationSettings
 ) -> dict[str, Any]:
@@ -283,20 +323,6 @@ def _measure(
         "threshold": asdict(threshold),
         "operation": asdict(operation(scores, cls.headline, threshold, fps)) if labelled else None,
     }
-
-
-def _entry(params: Params, label: str, dataset: str) -> dict[str, Any]:
-    """Hyper-parameters of a method or variant in the dataset's profile."""
-    if label not in params.methods:
-        known = ", ".join(params.methods)
-        raise SettingsError(f"there is no method {label!r} in params.yaml; the methods there are: {known}.")
-    profile = params.dataset(dataset).profile
-    values: dict[str, Any] | None = getattr(params.methods[label], profile)
-    if values is None:
-        raise SettingsError(
-            f"methods.{label} has no profile {profile!r}, which datasets.{dataset}.profile asks for."
-        )
-    return values
 
 
 def _fingerprint_in(directory: Path) -> str | None:

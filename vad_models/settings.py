@@ -144,6 +144,35 @@ class Params(Frozen):
     evaluation: EvaluationSettings = EvaluationSettings()
     methods: dict[str, MethodEntry]
 
+    def method_settings(self, label: str, profile: Profile) -> dict[str, Any]:
+        """Hyper-parameters of a method or variant in a profile, complete.
+
+        `members: {<label>: [<signal>, ...]}` (of a method that combines others) gets the members' own hyper-parameters:
+        `members: {<label>: {method, signals, settings}}`.
+
+        Raises:
+            SettingsError: there is no such entry, or it has no such profile.
+        """
+        if label not in self.methods:
+            known = ", ".join(self.methods)
+            raise SettingsError(
+                f"there is no method {label!r} in params.yaml; the methods there are: {known}."
+            )
+        values: dict[str, Any] | None = getattr(self.methods[label], profile)
+        if values is None:
+            raise SettingsError(f"methods.{label} has no profile {profile!r}.")
+        if not isinstance(values.get("members"), dict):
+            return values
+        members = {
+            member: {
+                "method": self.methods[member].variant_of or member if member in self.methods else member,
+                "signals": signals,
+                "settings": self.method_settings(member, profile),
+            }
+            for member, signals in values["members"].items()
+        }
+        return {**values, "members": members}
+
     def dataset(self, name: str) -> DatasetSettings:
         """Settings of dataset `name`; those of `default` where it has none of its own."""
         return self.datasets.get(name) or self.datasets.get("default") or DatasetSettings()

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
 
 from tests.footage import SIZE, blobs
-from vad_models.contract import Method
+from vad_models.contract import Combination, Method
 from vad_models.data.clips import Excerpt
 from vad_models.data.frame_store import Video
 from vad_models.errors import DataError, SettingsError
 from vad_models.export import load_method, save_method
 from vad_models.methods import build_method, method_class, method_names
 from vad_models.scoring import score_video
-from vad_models.settings import load_params
+from vad_models.settings import Profile, load_params
 from vad_models.streaming import Stream
 from vad_models.training import train
 
@@ -27,7 +27,7 @@ METHODS = method_names()
 
 def profile_settings(name: str) -> dict[str, Any]:
     """The demo profile, for frames of any size."""
-    settings = load_params().methods[name].demo or {}
+    settings = load_params().method_settings(name, "demo")
     return {key: value for key, value in settings.items() if key != "frames"}
 
 
@@ -182,10 +182,10 @@ def test_wrong_input_is_one_sentence(name: str, trained: Trained) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize("profile", ["paper", "cpu", "demo"])
-def test_every_profile_builds(name: str, profile: str) -> None:
-    settings = getattr(load_params().methods[name], profile)
-    assert build_method(name, settings, SIZE).phases()
+@pytest.mark.parametrize("profile", get_args(Profile))
+def test_every_profile_builds(name: str, profile: Profile) -> None:
+    method = build_method(name, load_params().method_settings(name, profile), SIZE)
+    assert list(method.phases()) or isinstance(method, Combination)
 
 
 def test_an_unknown_method_or_setting_lists_the_known_ones() -> None:

@@ -1,0 +1,199 @@
+"""Calibrated fusion: the score signals of other trained methods, each as a tail probability, put together.
+
+Appearance, motion and density signals miss different things. A member's signal becomes a surprise, -log p, where p is
+the probability that held-out normal video of the same camera scores as high. Surprises have one unit whatever the
+signal's, so that they can be added without labels (Fisher's method, if the members were independent).
+
+Held-out video is short, and what lies beyond it decides. Its upper tail is taken as a generalised Pareto distribution
+with the shape fixed: the surprise grows with the logarithm of the excess, so that no member overrules the others only
+because its few held-out scores happened to lie close together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from vad_models.contract import ClipSpec, Combination, Features, Method, MethodSettings, Phase
+from vad_models.errors import SettingsError
+from vad_models.methods import build_method
+from vad_models.settings import FrameSize, Frozen
+
+__all__ = ["Fusion", "FusionSettings"]
+
+_QUANTILES = 100
+"""Points that the body of a held-out distribution is kept as."""
+
+
+class Member(Frozen):
+    """One method that is combined."""
+
+    method: str
+    """Name of its module."""
+    signals: tuple[str, ...] = Field(min_length=1)
+    """Which of its signals count."""
+    settings: dict[str, Any]
+    """Its hyper-parameters."""
+
+
+class FusionSettings(MethodSettings):
+    """Settings of `fusion`."""
+
+    members: dict[str, Member] = Field(min_length=1)
+    """Label in params.yaml -> the signals that count; the label's own settings are filled in."""
+    tail_from: float = Field(default=0.9, gt=0, lt=1)
+    """Quantile of the held-out scores where the tail begins."""
+    tail_shape: float = Field(default=0.5, gt=0)
+    """Shape of the generalised Pareto tail: the larger, the slower surprise grows beyond what was held out."""
+
+
+class Fusion(Combination):
+    """Mean surprise of several methods' signals."""
+
+    name: ClassVar[str] = "fusion"
+    title: ClassVar[str] = "calibrated fusion of trained methods (ours)"
+    Settings: ClassVar[type[MethodSettings]] = FusionSettings
+    signals: ClassVar[tuple[str, ...]] = ("mean_surprise", "largest_surprise")
+    headline: ClassVar[str] = "mean_surprise"
+
+    def __init__(self, settings: FusionSettings, size: FrameSize) -> None:
+        super().__init__(settings, size)
+        self.settings = settings
+        self.members = nn.ModuleDict(
+            {
+                label: build_method(member.method, member.settings, size)
+                for label, member in settings.members.items()
+            }
+        )
+        for label, member in settings.members.items():
+            known = self._member(label).signals
+            for signal in member.signals:
+                if signal not in known:
+                    raise SettingsError(
+                        f"fusion.members.{label} names the signal {signal!r}, but {label} has: {', '.join(known)}."
+                    )
+        clips = [self._member(label).clip for label in self.members]
+        before = max(clip.target for clip in clips)
+        self.clip = ClipSpec(before + max(clip.lookahead for clip in clips) + 1, before, size)
+        self.tails = nn.ModuleDict(
+            {
+                label: nn.ModuleDict(
+                    {signal: Tail(settings.tail_from, settings.tail_shape) for signal in member.signals}
+                )
+                for label, member in settings.members.items()
+            }
+        )
+
+    def phases(self) -> Mapping[str, Phase]:
+        """None: the members are trained, and calibration needs no steps."""
+        return {}
+
+    def adopt(self, label: str, member: Method, held_out: pd.DataFrame) -> None:
+        self._member(label).load_state_dict(member.state_dict())
+        for signal, tail in self._tails(label).items():
+            tail.fit(held_out[signal].to_numpy())
+
+    def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
+        raise NotImplementedError("fusion has no phase of training")
+
+    def features(self, frames: Tensor, signals: Sequence[str] | None = None) -> Features:
+        return {
+            f"{label}.{key}": values
+            for label, member in self.settings.members.items()
+            for key, values in self._member(label).features(frames, member.signals).items()
+        }
+
+    def score(self, features: Features, signals: Sequence[str] | None = None) -> dict[str, Tensor]:
+        surprises = torch.stack(
+            [surprise for label in self.members for surprise in self._surprises(label, features)]
+        )
+        every = {"mean_surprise": surprises.mean(0), "largest_surprise": surprises.amax(0)}
+        return {signal: every[signal] for signal in signals or self.signals}
+
+    def error_map(self, features: Features) -> Tensor:
+        """Mean of the members' maps, each scaled to the member's surprise."""
+        maps, surprises = [], []
+        for label in self.members:
+            maps.append(self._member(label).error_map(self._window_of(label, features)))
+            surprises.append(torch.stack(self._surprises(label, features)).mean(0))
+        height, width = max(one.shape[-2:] for one in maps)
+        scaled = [
+            F.interpolate(one[:, None], (height, width), mode="bilinear")[:, 0]
+            * (surprise / one.mean((1, 2)).clamp_min(1e-12))[:, None, None]
+            for one, surprise in zip(maps, surprises, strict=True)
+        ]
+        return torch.stack(scaled).mean(0)
+
+    def _member(self, label: str) -> Method:
+        member = self.members[label]
+        assert isinstance(member, Method)
+        return member
+
+    def _tails(self, label: str) -> dict[str, Tail]:
+        tails = self.tails[label]
+        assert isinstance(tails, nn.ModuleDict)
+        return {signal: tail for signal, tail in tails.items() if isinstance(tail, Tail)}
+
+    def _window_of(self, label: str, features: Features) -> Features:
+        """The member's features, cut so that its windows have the targets of the fusion's windows."""
+        clip = self._member(label).clip
+        first = self.clip.target - clip.target
+        own = {
+            key.removeprefix(f"{label}."): values
+            for key, values in features.items()
+            if key.startswith(f"{label}.")
+        }
+        count = next(iter(own.values())).shape[0] - self.clip.frames + clip.frames
+        return {key: values[first : first + count] for key, values in own.items()}
+
+    def _surprises(self, label: str, features: Features) -> list[Tensor]:
+        signals = self.settings.members[label].signals
+        scores = self._member(label).score(self._window_of(label, features), signals)
+        return [self._tails(label)[signal](scores[signal]) for signal in signals]
+
+
+class Tail(nn.Module):
+    """A score's surprise, -log p, against held-out normal scores.
+
+    Args:
+        start: quantile where the empirical distribution ends and the tail begins.
+        shape: of the generalised Pareto tail, > 0.
+    """
+
+    quantiles: Tensor
+    scale: Tensor
+
+    def __init__(self, start: float, shape: float) -> None:
+        super().__init__()
+        self.start = start
+        self.shape = shape
+        self.register_buffer("quantiles", torch.linspace(0, start, _QUANTILES))
+        self.register_buffer("scale", torch.ones(()))
+
+    def fit(self, scores: np.ndarray) -> None:
+        """Take over the distribution of held-out normal scores, (n,)."""
+        shares = np.linspace(0, self.start, _QUANTILES)
+        quantiles = np.quantile(scores, shares)
+        excess = scores[scores > quantiles[-1]] - quantiles[-1]
+        # Of a generalised Pareto distribution: the mean would be at the mercy of the largest excess.
+        median = np.median(excess) if len(excess) else 0.0
+        scale = median * self.shape / (2**self.shape - 1)
+        self.quantiles.copy_(torch.from_numpy(quantiles))
+        self.scale.fill_(float(scale) if scale > 0 else 1.0)
+
+    def forward(self, scores: Tensor) -> Tensor:
+        """Scores (n,) -> surprises (n,), >= 0 and increasing."""
+        above = torch.searchsorted(self.quantiles, scores.contiguous()).clamp(1, _QUANTILES - 1)
+        low, high = self.quantiles[above - 1], self.quantiles[above]
+        part = ((scores - low) / (high - low).clamp_min(1e-12)).clamp(0, 1)
+        share = (above - 1 + part) * self.start / (_QUANTILES - 1)
+        excess = (scores - self.quantiles[-1]).clamp_min(0)
+        beyond = torch.log1p(self.shape * excess / self.scale) / self.shape
+        return beyond - torch.log1p(-share)
