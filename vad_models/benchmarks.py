@@ -1,19 +1,30 @@
-"""How fast a trained method scores a camera as its frames arrive, and whether it says what batch scoring says."""
+"""Speed on this machine: of a trained method as frames arrive, and of trainings that share the cores."""
 
 from __future__ import annotations
 
+import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
+import torch
 
 from vad_models.contract import Method
+from vad_models.data.clips import Excerpt
 from vad_models.errors import DataError
+from vad_models.methods import build_method
 from vad_models.scoring import score_video
+from vad_models.settings import FrameSize
 from vad_models.streaming import Stream
+from vad_models.training import train
 
-__all__ = ["StreamingSpeed", "measure_streaming"]
+__all__ = ["SharingSpeed", "StreamingSpeed", "measure_sharing", "measure_streaming"]
 
 _WARM_UP = 30
 """Frames pushed before the clock starts, beyond the first window."""
@@ -71,6 +82,70 @@ def measure_streaming(method: Method, videos: Sequence[np.ndarray]) -> Streaming
         largest_difference=max(differences),
         largest_score=largest,
     )
+
+
+@dataclass(frozen=True)
+class SharingSpeed:
+    """Trainings that share the cores, against the same trainings one after the other.
+
+    Attributes:
+        trainings: how many.
+        in_sequence_seconds: one after the other, each with all threads.
+        at_once_seconds: all at once, the threads divided among them.
+    """
+
+    trainings: int
+    in_sequence_seconds: float
+    at_once_seconds: float
+
+
+def measure_sharing(
+    method: str,
+    settings: Mapping[str, Any],
+    size: FrameSize,
+    training: Sequence[Excerpt],
+    trainings: int,
+    threads: int,
+) -> SharingSpeed:
+    """Train a method several times in sequence and at once; process starts are not timed.
+
+    Args:
+        method: name of its module.
+        settings: its hyper-parameters; every phase is cut to one epoch.
+        size: of the frames.
+        training: normal video.
+        trainings: how many.
+        threads: that there are in all.
+    """
+    short = {
+        key: {**value, "epochs": min(1, value["epochs"])}
+        if isinstance(value, dict) and "epochs" in value
+        else value
+        for key, value in settings.items()
+    }
+    seconds = partial(_train_once, method, short, size, training)
+    with ProcessPoolExecutor(trainings, multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(_import_all, range(4 * trainings)))
+        in_sequence = sum(pool.submit(seconds, threads).result() for _ in range(trainings))
+        started = time.perf_counter()
+        list(pool.map(seconds, [max(1, threads // trainings)] * trainings))
+        return SharingSpeed(trainings, in_sequence, time.perf_counter() - started)
+
+
+def _import_all(_: int) -> None:
+    """Keep a fresh process busy for a moment, so that each of the pool's processes is started and has imported this."""
+    time.sleep(0.5)
+
+
+def _train_once(
+    method: str, settings: Mapping[str, Any], size: FrameSize, training: Sequence[Excerpt], threads: int
+) -> float:
+    """Seconds of a training."""
+    torch.set_num_threads(threads)
+    started = time.perf_counter()
+    with TemporaryDirectory() as folder:
+        train(build_method(method, settings, size), training, [], Path(folder), 0, device="cpu")
+    return time.perf_counter() - started
 
 
 def _push_all(stream: Stream, video: np.ndarray) -> tuple[list[float], list[float]]:

@@ -13,11 +13,6 @@ __all__ = ["app"]
 app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
 
 
-@app.callback()
-def bench() -> None:
-    """Keeps `streaming` a command of its own, also while it is the only one."""
-
-
 @app.command("streaming")
 def streaming(
     dataset: DatasetArgument,
@@ -45,4 +40,34 @@ def streaming(
         f"{speed.p95_ms:.1f} ms (p95), {speed.p99_ms:.1f} ms (p99)\n"
         f"largest difference from batch scoring: {speed.largest_difference:.1e}, "
         f"of scores up to {speed.largest_score:.2g}"
+    )
+
+
+@app.command("sharing")
+def sharing(
+    dataset: DatasetArgument,
+    method: Annotated[str, typer.Option("--method", "-m", help="A method of params.yaml.")] = "ffp",
+    trainings: Annotated[int | None, typer.Option("--trainings", "-n", help="Default: one a slot.")] = None,
+) -> None:
+    """Train one epoch several times, in sequence with all threads, then at once with the threads divided.
+
+    Example: vad bench sharing ucsd_ped2 --method ffp
+    """
+    from flows.jobs import plan
+    from flows.slots import slots
+    from flows.steps import cores
+    from vad_models.benchmarks import measure_sharing
+    from vad_models.data.clips import Excerpt
+    from vad_models.data.frame_store import FrameStore
+
+    here = project()
+    job = plan(here, dataset, [method], None, [0])[0]
+    store = FrameStore(here.paths.frames / dataset / job.frames)
+    videos = [Excerpt(video, 0, video.frames) for video in store.videos(job.camera, "train")]
+    speed = measure_sharing(job.method, job.settings, store.size, videos, trainings or slots(), cores())
+    gain = speed.in_sequence_seconds / speed.at_once_seconds
+    console.print(
+        f"{speed.trainings} trainings of {job.label}, one epoch a phase, on {cores()} cores: "
+        f"{speed.in_sequence_seconds:.1f} s in sequence, {speed.at_once_seconds:.1f} s at once "
+        f"({gain:.2f} times as fast)"
     )

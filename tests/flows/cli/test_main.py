@@ -29,6 +29,7 @@ COMMANDS = (
         "with-server",
         "doctor",
     ),
+    *("bench streaming", "bench sharing"),
     *("data import", "data synth", "data validate", "server start", "server stop"),
 )
 
