@@ -22,8 +22,10 @@ __all__ = [
     "examples_figure",
     "histogram_figure",
     "history_figure",
+    "plain",
     "roc_figure",
     "score_figure",
+    "series_colours",
 ]
 
 NORMAL, ABNORMAL, INK, MUTED, GRID = "#0072B2", "#D55E00", "#1B2733", "#5F6B76", "#E4E8EC"
@@ -60,7 +62,7 @@ def roc_figure(curves: Mapping[str, pd.DataFrame], notes: Mapping[str, str] | No
     """
     figure, axes = _figure(5.2, 4.8)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 4)), label="chance: 0.5")
-    for (name, frames), colour in zip(curves.items(), _cycle(len(curves)), strict=True):
+    for (name, frames), colour in zip(curves.items(), series_colours(len(curves)), strict=True):
         false_positive, true_positive, _ = roc_curve(frames["label"].to_numpy(dtype=bool), frames["score"])
         note = (notes or {}).get(name, "")
         axes.plot(false_positive, true_positive, color=colour, linewidth=2, label=f"{name}  {note}".rstrip())
@@ -94,7 +96,7 @@ def score_figure(
     highest = max(float(frames["score"].max()), knee)
     powers = 10.0 ** np.arange(np.ceil(np.log10(knee)), np.ceil(np.log10(highest)) + 1)
     for axes, ((camera, video), one) in zip(grid.flat, videos, strict=False):
-        _plain(axes)
+        plain(axes)
         for first, last in _intervals(one):
             axes.axvspan(first - 0.5, last + 0.5, color=ABNORMAL, alpha=0.18, linewidth=0)
         axes.plot(one["frame"], one["score"], color=NORMAL, linewidth=1.1)
@@ -157,7 +159,7 @@ def history_figure(history: pd.DataFrame) -> Figure:
         .dropna(axis=1, how="all")
     )
     epochs = np.arange(1, len(history) + 1)
-    for (name, values), colour in zip(losses.items(), _cycle(losses.shape[1]), strict=True):
+    for (name, values), colour in zip(losses.items(), series_colours(losses.shape[1]), strict=True):
         dashed = str(name).startswith("holdout")
         colour = MUTED if dashed else colour
         style = "--" if dashed else "-"
@@ -265,11 +267,11 @@ def _with_heat(example: Example) -> np.ndarray:
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
-    _plain(axes)
+    plain(axes)
     return figure, axes
 
 
-def _plain(axes: Axes) -> None:
+def plain(axes: Axes) -> None:
     """Light grid, no box."""
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
@@ -282,7 +284,8 @@ def _plain(axes: Axes) -> None:
         label.set(color=MUTED, fontsize=9)
 
 
-def _cycle(count: int) -> list[str]:
+def series_colours(count: int) -> list[str]:
+    """Colours of `count` curves in one figure."""
     return [SERIES[index % len(SERIES)] for index in range(count)]
 
 

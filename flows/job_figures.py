@@ -28,7 +28,7 @@ _APART = 25
 def write_job_figures(finished: FinishedJob, store: FrameStore) -> Path:
     """Draw the figures of a finished job and return their folder.
 
-    `history.png` always; `scores.png` where there is test video; where it is labelled also `roc.png`,
+    `history.png` where there were epochs; `scores.png` where there is test video; where it is labelled also `roc.png`,
     `histogram.png` and `frames.png`: the worst and the best frames with their error maps.
     """
     folder = finished.directory / "figures"
@@ -36,7 +36,7 @@ def write_job_figures(finished: FinishedJob, store: FrameStore) -> Path:
     partial = finished.directory / ".figures.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
-    figures = {"history": history_figure(finished.history)}
+    figures = {"history": history_figure(finished.history)} if len(finished.history) else {}
     threshold = float(finished.metrics["threshold"]["value"])
     z_scores = finished.test_frames(normalisation="training")
     if len(z_scores):

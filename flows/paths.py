@@ -46,6 +46,11 @@ class Paths:
         return self.root / "runs"
 
     @property
+    def grids(self) -> Path:
+        """Measured cells of robustness studies, `<study>/<dataset>/`."""
+        return self.root / "grids"
+
+    @property
     def results(self) -> Path:
         """Versioned result tables, one CSV file a dataset."""
         return self.root / "results"

@@ -120,8 +120,7 @@ def answers(url: str) -> bool:
 def prefect_server(paths: Paths) -> Iterator[str]:
     """URL of Prefect's API: `PREFECT_API_URL`, or the server of `make server`, or one that ends with the block.
 
-    Prefect reads its settings when it is first imported, so enter the block before importing it. The block's own server
-    is a process on a free port, and ends by itself when this process dies, however it dies.
+    The block's own server is a process on a free port, and ends by itself when this process dies, however it dies.
 
     Raises:
         JobError: the server did not start.
@@ -136,6 +135,11 @@ def prefect_server(paths: Paths) -> Iterator[str]:
             stack.enter_context(
                 _environment(PREFECT_API_URL=url, PREFECT_HOME=os.environ.get("PREFECT_HOME", str(home)))
             )
+            if "prefect" in sys.modules:
+                # It has read its settings already, from an environment without this server.
+                from prefect.settings import PREFECT_API_URL, temporary_settings
+
+                stack.enter_context(temporary_settings({PREFECT_API_URL: url}))
         yield url
         _send_what_waits()
 

@@ -24,6 +24,8 @@ __all__ = [
     "MethodEntry",
     "Params",
     "Profile",
+    "Rain",
+    "RobustnessSettings",
     "load_params",
     "validated",
 ]
@@ -32,6 +34,8 @@ Profile = Literal["paper", "cpu", "demo"]
 """`paper`: the published hyper-parameters, meant for a GPU. `cpu`: two cores, minutes. `demo`: two cores, seconds."""
 
 Normalisation = Literal["none", "per_video", "sliding", "training", "causal"]
+
+Rain = Literal["none", "drizzle", "heavy", "torrential"]
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -120,6 +124,23 @@ class EvaluationSettings(Frozen):
     """Budget that the label-free threshold is calibrated for on held-out normal video."""
 
 
+class RobustnessSettings(Frozen):
+    """The grid of distortions that trained methods are scored under."""
+
+    methods: tuple[str, ...] = ()
+    """Keys of `methods:`; none: those of `benchmark.methods`."""
+    brightness: tuple[float, ...] = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+    """Factors of the intensities, crossed with `rain` (Li et al. 2021, Fig. 5)."""
+    rain: tuple[Rain, ...] = ("none", "drizzle", "heavy", "torrential")
+    """Kinds of rain."""
+    distortions: tuple[str, ...] = ()
+    """Functions of `vad_models/distortions.py`, each at every severity; none: all of them."""
+    severities: tuple[Annotated[int, Field(ge=1, le=5)], ...] = (1, 2, 3, 4, 5)
+    """Mild to severe."""
+    seed: int = 0
+    """Of everything random in the distortions."""
+
+
 class MethodEntry(Frozen):
     """One entry of `methods:`: the hyper-parameters of a method, or of a named variant of it, by profile.
 
@@ -142,6 +163,7 @@ class Params(Frozen):
     benchmark: BenchmarkSettings
     datasets: dict[str, DatasetSettings]
     evaluation: EvaluationSettings = EvaluationSettings()
+    robustness: RobustnessSettings = RobustnessSettings()
     methods: dict[str, MethodEntry]
 
     def method_settings(self, label: str, profile: Profile) -> dict[str, Any]:
