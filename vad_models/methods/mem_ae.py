@@ -1,0 +1,118 @@
+"""Memory-augmented autoencoder (Gong et al. 2019): clips are rebuilt from remembered pieces of normal clips only.
+
+Every place of the code of a clip looks up the memory, and the decoder sees the items that it finds instead of the code
+itself. The attention is sparse, so that an abnormal place cannot be put together from many items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import ClassVar
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from vad_models.contract import ClipSpec, Features, Method, MethodSettings, Phase
+from vad_models.layers.background import mean_frame
+from vad_models.layers.conv3d import Stride, clips, conv3d_block, upsample3d, upsample3d_block
+from vad_models.layers.memory import SparseMemory
+from vad_models.settings import FrameSize
+
+__all__ = ["MemAE", "MemAESettings"]
+
+_FIRST: Stride = (1, 2, 2)
+_FURTHER: Stride = (2, 2, 2)
+
+
+class MemAESettings(MethodSettings):
+    """Settings of `mem_ae`."""
+
+    clip: int = Field(default=16, ge=2)
+    """Frames of a clip."""
+    channels: tuple[int, ...] = Field(default=(96, 128, 256, 256), min_length=2)
+    """Channels of the encoder's blocks; each halves height and width, all but the first also time."""
+    items: int = Field(default=2000, ge=2)
+    """Items of the memory (N)."""
+    sharpness: float = Field(gt=0)
+    """What the cosine similarities are multiplied by before the softmax."""
+    threshold: float = Field(default=0.0025, ge=0, lt=1)
+    """Weight below which an item is not used (lambda)."""
+    entropy: float = Field(default=0.0002, ge=0)
+    """Weight of the entropy of the attention (alpha), in nats."""
+    subtract_background: bool = False
+    """Work on what differs from the mean of the training frames."""
+    training: Phase
+    """The only phase."""
+
+
+class MemAE(Method):
+    """Reconstructs clips from the items of a memory."""
+
+    name: ClassVar[str] = "mem_ae"
+    title: ClassVar[str] = "memory-augmented autoencoder (Gong et al. 2019)"
+    Settings: ClassVar[type[MethodSettings]] = MemAESettings
+    signals: ClassVar[tuple[str, ...]] = ("reconstruction", "entropy")
+    headline: ClassVar[str] = "reconstruction"
+
+    background: Tensor
+
+    def __init__(self, settings: MemAESettings, size: FrameSize) -> None:
+        super().__init__(settings, size)
+        self.settings = settings
+        # The error of a clip is the error of its middle frame's surroundings.
+        self.clip = ClipSpec(settings.clip, settings.clip // 2, size)
+        first, *further = pairwise((size.channels, *settings.channels))
+        self.encoder = nn.Sequential(
+            conv3d_block(*first, _FIRST), *[conv3d_block(i, o, _FURTHER) for i, o in further]
+        )
+        self.memory = SparseMemory(
+            settings.items, settings.channels[-1], settings.sharpness, settings.threshold
+        )
+        self.decoder = nn.Sequential(
+            *[upsample3d_block(i, o, _FURTHER) for i, o in pairwise(settings.channels[::-1])],
+            upsample3d(settings.channels[0], size.channels, _FIRST),
+        )
+        self.register_buffer("background", torch.zeros(size.channels, size.height, size.width))
+
+    def phases(self) -> Mapping[str, Phase]:
+        return {"training": self.settings.training}
+
+    def fit_statistics(self, videos: Iterable[np.ndarray]) -> None:
+        if self.settings.subtract_background:
+            self.background.copy_(mean_frame(videos))
+
+    def features(self, frames: Tensor, signals: Sequence[str] | None = None) -> Features:
+        return {"frames": frames - self.background}
+
+    def reconstruct(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Clips (n, C, T, H, W), without background -> the same from memory, and the entropies (n, t, h, w) in nats."""
+        code, entropy = self.memory(self.encoder(seen))
+        _, _, length, height, width = seen.shape
+        return self.decoder(code)[..., :length, :height, :width], entropy
+
+    def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
+        seen = clips(features["frames"], self.clip.frames)
+        rebuilt, entropies = self.reconstruct(seen)
+        # The paper's weight of the entropy is that of frames in [-1, 1].
+        reconstruction, entropy = (2 * (rebuilt - seen)).square().mean(), entropies.mean()
+        return {
+            "loss": reconstruction + self.settings.entropy * entropy,
+            "reconstruction": reconstruction,
+            "entropy": entropy,
+        }
+
+    def score(self, features: Features, signals: Sequence[str] | None = None) -> dict[str, Tensor]:
+        seen = clips(features["frames"], self.clip.frames)
+        rebuilt, entropy = self.reconstruct(seen)
+        every = {
+            "reconstruction": (rebuilt - seen).square().mean((1, 2, 3, 4)),
+            "entropy": entropy.mean((1, 2, 3)),
+        }
+        return {signal: every[signal] for signal in signals or self.signals}
+
+    def error_map(self, features: Features) -> Tensor:
+        seen = clips(features["frames"], self.clip.frames)
+        return (self.reconstruct(seen)[0] - seen).square().mean((1, 2))
