@@ -7,29 +7,33 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from vad_models.layers.blocks import conv_block
-
 __all__ = ["UNet"]
 
 
 class UNet(nn.Module):
-    """Two convolutions a level, max-pooling down, transposed convolution up, skips concatenated.
+    """Two convolutions a level, max-pooling down, transposed convolution up, skips concatenated; ReLU throughout.
 
     Args:
         inputs: channels in.
         outputs: channels out, unbounded (the last layer is a plain convolution).
         channels: of the levels, finest first; each further level halves height and width.
+        normalise: batch normalisation after each 3x3 convolution.
 
     Shape: (n, inputs, H, W) -> (n, outputs, H, W), H and W multiples of 2 ** (len(channels) - 1).
     """
 
-    def __init__(self, inputs: int, outputs: int, channels: Sequence[int]) -> None:
+    def __init__(self, inputs: int, outputs: int, channels: Sequence[int], normalise: bool = False) -> None:
         super().__init__()
         finer = [inputs, *channels[:-1]]
-        self.down = nn.ModuleList([_double(i, o) for i, o in zip(finer, channels, strict=True)])
+        self.down = nn.ModuleList([_double(i, o, normalise) for i, o in zip(finer, channels, strict=True)])
         coarse_to_fine = list(zip(channels[:0:-1], channels[-2::-1], strict=True))
-        self.up = nn.ModuleList([nn.ConvTranspose2d(i, o, 2, stride=2) for i, o in coarse_to_fine])
-        self.merge = nn.ModuleList([_double(2 * o, o) for _, o in coarse_to_fine])
+        self.up = nn.ModuleList(
+            [
+                nn.Sequential(nn.ConvTranspose2d(i, o, 2, stride=2), nn.ReLU(inplace=True))
+                for i, o in coarse_to_fine
+            ]
+        )
+        self.merge = nn.ModuleList([_double(2 * o, o, normalise) for _, o in coarse_to_fine])
         self.head = nn.Conv2d(channels[0], outputs, 3, padding=1)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -45,5 +49,13 @@ class UNet(nn.Module):
         return out
 
 
-def _double(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(conv_block(inputs, outputs), conv_block(outputs, outputs))
+def _double(inputs: int, outputs: int, normalise: bool) -> nn.Sequential:
+    return nn.Sequential(*_layers(inputs, outputs, normalise), *_layers(outputs, outputs, normalise))
+
+
+def _layers(inputs: int, outputs: int, normalise: bool) -> list[nn.Module]:
+    convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=not normalise)
+    normalisation = [nn.BatchNorm2d(outputs)] if normalise else []
+    # Without normalisation, torch's default weights would let the activations fade from layer to layer.
+    nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+    return [convolution, *normalisation, nn.ReLU(inplace=True)]
