@@ -1,0 +1,209 @@
+"""sRNN autoencoder (Luo et al. 2019, sections 3.3 to 3.7): sparse coding, unrolled into a recurrent network.
+
+A frame is 21 patches of a spatial pyramid of fixed features. K steps of SISTA (see `tsc`) are K layers of a recurrent
+network whose weights all come from one dictionary A, two weights lambda_1 and lambda_2, a step 1 / gamma and a first
+code a_0; the last layer is decoded by Z. All are learned by rebuilding normal patches (eq. 9); a patch that comes back
+wrong is unusual.
+
+The recurrence of a window begins at a_0 with its first frame, as the training sequences do, so that a score depends on
+its window alone and not on when the camera was switched on.
+
+Eq. 7 prints W^(1) as I - lambda_2 / gamma A^T A; algorithm 1, which it is read off, gives I - A^T A / gamma,
+and so do we.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import sqrt
+from typing import Any, ClassVar, Literal, cast
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from vad_models.contract import ClipSpec, Features, Method, MethodSettings, Phase
+from vad_models.layers.pyramid import BackboneSettings, PyramidFeatures
+from vad_models.layers.sparse_coding import (
+    POOLED,
+    PatchStreams,
+    Stream,
+    gaussian_similarity,
+    random_columns,
+    sista,
+    spectral_bound,
+)
+from vad_models.settings import FrameSize
+
+__all__ = ["SRNNAE", "SRNNAESettings"]
+
+
+class SRNNAESettings(MethodSettings):
+    """Settings of `srnn_ae`."""
+
+    backbone: BackboneSettings = BackboneSettings()
+    """The fixed network that the features come from."""
+    streams: dict[Stream, float] = Field(default={"spatial": 1.0, "temporal": 0.5}, min_length=1)
+    """Weight of each stream in `fused`; a stream that is not named does not exist."""
+    components: int | None = Field(default=None, ge=1)
+    """Principal axes that the features are reduced to; none: all features (the paper)."""
+    standardise: bool = False
+    """Score a patch by its error in deviations from normal errors in the same place; false: the error (the paper)."""
+    dictionary: int = Field(default=2048, ge=1)
+    """Columns of the dictionary (N)."""
+    steps: int = Field(default=3, ge=1)
+    """Layers of the network (K)."""
+    sparsity: float = Field(default=0.1, ge=0)
+    """lambda_1 before the first step."""
+    coherence: float = Field(default=0.01, ge=0)
+    """lambda_2 before the first step."""
+    similarity: Literal["learned", "gaussian"] = "learned"
+    """Of neighbouring frames: `learned` with the network (eq. 11), or `gaussian` (eq. 10) with lambda_2 fixed."""
+    similarity_width: int = Field(default=512, ge=1)
+    """Units of the learned similarity's layer."""
+    bandwidth: float = Field(default=100.0, gt=0)
+    """delta^2 of the Gaussian similarity."""
+    training: Phase
+    """The only phase; its sequences are as long as the windows that are scored."""
+
+    @model_validator(mode="after")
+    def _long_enough_and_fitted_where_reduced(self) -> SRNNAESettings:
+        if self.training.sequence < POOLED + 1:
+            raise ValueError(
+                f"training.sequence must be at least {POOLED + 1} frames, for the temporal maximum"
+            )
+        if self.components is not None and not self.training.fit_sequences:
+            raise ValueError("training.fit_sequences must be at least 1 where components are asked for")
+        return self
+
+
+class SRNNAE(Method):
+    """Rebuilds the patches of a frame from codes that a stacked recurrent network finds in K steps."""
+
+    name: ClassVar[str] = "srnn_ae"
+    title: ClassVar[str] = "sparse coding inspired recurrent autoencoder (Luo et al. 2019)"
+    Settings: ClassVar[type[MethodSettings]] = SRNNAESettings
+    signals: ClassVar[tuple[str, ...]] = ("fused", "spatial", "temporal")
+    headline: ClassVar[str] = "fused"
+    calibrated_on: ClassVar[tuple[str, ...]] = ("spatial", "temporal")
+
+    networks: Mapping[str, UnrolledSISTA]
+
+    def __init__(self, settings: SRNNAESettings, size: FrameSize) -> None:
+        super().__init__(settings, size)
+        self.settings = settings
+        self.clip = ClipSpec(settings.training.sequence, settings.training.sequence - 1, size)
+        self.pyramid = PyramidFeatures(settings.backbone, size)
+        self.streams = PatchStreams(
+            settings.streams, self.pyramid.channels, settings.components, settings.standardise
+        )
+        networks = {
+            stream: UnrolledSISTA(channels, settings) for stream, channels in self.streams.channels.items()
+        }
+        self.networks = cast(Any, nn.ModuleDict(networks))
+
+    def phases(self) -> Mapping[str, Phase]:
+        return {"training": self.settings.training}
+
+    def begin(self, phase: str) -> list[dict[str, Any]]:
+        return [{"params": [*network.parameters()]} for network in self.networks.values()]
+
+    def frozen_key(self, phase: str) -> str | None:
+        return self.pyramid.key
+
+    def fit(self, features: Features, phase: str) -> None:
+        self.streams.fit(features["patches"])
+        for stream, inputs in self.streams(features["patches"]).items():
+            self.networks[stream].fit(inputs)
+
+    def after_step(self, phase: str) -> None:
+        for network in self.networks.values():
+            network.project()
+
+    def features(self, frames: Tensor, signals: Sequence[str] | None = None) -> Features:
+        return {"patches": self.pyramid(frames)}
+
+    def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
+        errors = {
+            stream: self.networks[stream](inputs.movedim(1, 0))
+            for stream, inputs in self.streams(features["patches"]).items()
+        }
+        self.streams.watch(errors)
+        means = {stream: error.mean() for stream, error in errors.items()}
+        return {"loss": torch.stack([*means.values()]).sum(), **means}
+
+    def score(self, features: Features, signals: Sequence[str] | None = None) -> dict[str, Tensor]:
+        scores = self.streams.scores(self._errors(features))
+        return {signal: scores[signal] for signal in signals or self.signals}
+
+    def error_map(self, features: Features) -> Tensor:
+        return self.streams.error_map(self._errors(features))
+
+    def calibrate(self, scores: Mapping[str, Tensor]) -> None:
+        self.streams.calibrate(scores)
+
+    def _errors(self, features: Features) -> dict[str, Tensor]:
+        """Errors of the windows' last frames, stream -> (windows, 21)."""
+        length = self.clip.frames - self.streams.warmup
+        streams: dict[str, Tensor] = self.streams(features["patches"])
+        return {
+            stream: self.networks[stream](inputs.unfold(0, length, 1).movedim(-1, 0))[-1]
+            for stream, inputs in streams.items()
+        }
+
+
+class UnrolledSISTA(nn.Module):
+    """The network of eq. 6 and 7 with its decoder; begins at random, as the authors' code does, unless fitted."""
+
+    def __init__(self, channels: int, settings: SRNNAESettings) -> None:
+        super().__init__()
+        self.settings = settings
+        columns = settings.dictionary
+        limit = sqrt(6 / (channels + columns)) / 2
+        self.dictionary = nn.Parameter(torch.empty(channels, columns).uniform_(-limit, limit))
+        self.decoder = nn.Parameter(torch.empty(channels, columns).uniform_(-limit, limit))
+        self.sparsity = nn.Parameter(torch.tensor(settings.sparsity))
+        self.coherence = nn.Parameter(torch.tensor(settings.coherence), settings.similarity == "learned")
+        self.gamma = nn.Parameter(torch.ones(()))
+        self.start = nn.Parameter(torch.zeros(columns))
+        if settings.similarity == "learned":
+            self.embedding = nn.Linear(channels, settings.similarity_width)
+
+    @torch.no_grad()
+    def fit(self, inputs: Tensor) -> None:
+        """Begin as sparse coding with a dictionary of normal patches, (B, L, P, D)."""
+        self.dictionary.copy_(random_columns(inputs, self.settings.dictionary))
+        self.decoder.copy_(self.dictionary)
+        self.gamma.copy_(spectral_bound(self.dictionary) + self.coherence)
+
+    @torch.no_grad()
+    def project(self) -> None:
+        """Keep the weights of the objective from becoming negative, and the step finite."""
+        self.sparsity.clamp_(min=0.0)
+        self.coherence.clamp_(min=0.0)
+        self.gamma.clamp_(min=0.01)
+
+    def similarity(self, inputs: Tensor) -> Tensor:
+        """Of neighbouring frames: (T, ..., D) -> (T - 1, ...) in [0, 1]."""
+        if self.settings.similarity == "gaussian":
+            return gaussian_similarity(inputs, self.settings.bandwidth)
+        embedded = F.normalize(F.relu(self.embedding(inputs)), dim=-1)
+        return (embedded[1:] * embedded[:-1]).sum(-1)
+
+    def codes(self, inputs: Tensor) -> Tensor:
+        """Outputs h^K of the last layer (T, ..., N) for patches (T, ..., D)."""
+        return sista(
+            inputs,
+            self.similarity(inputs),
+            self.dictionary,
+            self.start,
+            self.sparsity,
+            self.coherence,
+            self.gamma,
+            self.settings.steps,
+        )
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Squared reconstruction errors (T, ...) of patches (T, ..., D) (eq. 13)."""
+        return (inputs - F.linear(self.codes(inputs), self.decoder)).square().sum(-1)
