@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.footage import SIZE, blobs
-from tests.methods.test_contract import excerpt, short_settings
+from tests.methods.test_contract import excerpt, profile_settings, short_settings, shortened
 from vad_models.contract import ClipSpec, Features, Method, MethodSettings, Phase
 from vad_models.methods import build_method
 from vad_models.training import EpochReport, Training, _rate, train
@@ -154,6 +154,25 @@ def train_toy(folder: Path, **phase: Any) -> tuple[Toy, Training]:
     videos = [excerpt(folder, f"v{index}", blobs(20, index)) for index in range(2)]
     held = [excerpt(folder, "held", blobs(20, 9)), excerpt(folder, "short", blobs(1, 9))]
     return method, train(method, videos, held, folder / "checkpoints", 0, device="cpu")
+
+
+def test_a_background_is_mirrored_with_the_frames_and_back(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    settings = shortened(profile_settings("decoupled"), 1, 12)
+    method = build_method("decoupled", settings, SIZE)
+    scene = blobs(1, 0)  # the left and the right of a still scene differ
+    largest: list[float] = []
+
+    def watched(frames: Tensor, phase: str) -> Features:
+        features = type(method).encode(method, frames, phase)
+        largest.append(float(features["foreground"].abs().max()))
+        return features
+
+    method.encode = watched  # type: ignore[method-assign]
+    still = excerpt(tmp_path, "still", np.repeat(scene, 40, axis=0))
+    train(method, [still], [], tmp_path / "checkpoints", 0, mirror=True, device="cpu")
+    assert max(largest) < 1e-3
+    assert np.allclose(method.get_buffer("background").movedim(0, -1), scene[0] / 255, atol=1e-6)
 
 
 def test_the_parameters_are_brought_back_after_every_step(tmp_path: Path) -> None:

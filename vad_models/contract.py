@@ -140,6 +140,15 @@ class Method(nn.Module, ABC):
     def after_step(self, phase: str) -> None:
         """Bring the parameters back to where they are allowed to be, after a step of the optimiser."""
 
+    def mirror(self) -> None:
+        """Mirror what is known of places of the frame: a buffer `background`, (C, H, W).
+
+        Called before a step on mirrored frames, and again after it.
+        """
+        if "background" in self._buffers:
+            background = self.get_buffer("background")
+            background.copy_(background.flip(-1))
+
     def calibrate(self, scores: Mapping[str, Tensor]) -> None:
         """Take statistics of the signals `calibrated_on` after the last phase.
 

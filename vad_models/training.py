@@ -221,8 +221,11 @@ class _Trainee(lightning.LightningModule):
 
     def training_step(self, batch: Features, batch_index: int) -> Tensor:
         if self.mirror and torch.rand(()) < 0.5:
-            batch = {"frames": batch["frames"].flip(-2)}
-        losses = self._losses(batch)
+            self.method.mirror()
+            losses = self._losses({"frames": batch["frames"].flip(-2)})
+            self.method.mirror()
+        else:
+            losses = self._losses(batch)
         for key, value in losses.items():
             self._sums[key] = self._sums.get(key, torch.zeros((), device=value.device)) + value.detach()
         self._steps += 1

@@ -9,14 +9,17 @@ Two changes make it learn in minutes on two cores; the variant `decoupled_plain`
 - the code is normalised per channel and the predicted code carries no gradient, so that the latent loss shapes the
   encoder but cannot shrink the code;
 - `latent` is the largest mean error of a patch of the code, since one compact object is what matters and scattered
-  noise is not; `latent_mse` is the paper's mean over the whole code (eq. 2).
+  noise is not; `latent_mse` is the paper's mean squared error over the whole code (eq. 2).
+
+With `motion_model: autoregressive` the error behind `latent` is the negative log-likelihood of the code; the code that
+`latent_mse` and `prediction` take for the predicted one is then the mean of the estimated density.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -25,8 +28,10 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from vad_models.contract import ClipSpec, Features, Method, MethodSettings, Phase
+from vad_models.layers.background import mean_frame
 from vad_models.layers.blocks import conv_block
-from vad_models.layers.temporal import HalvingConv3d
+from vad_models.layers.losses import gradient_difference, ssim
+from vad_models.layers.motion_models import MotionKind, motion_model
 from vad_models.layers.windows import windows
 from vad_models.settings import FrameSize
 
@@ -40,9 +45,9 @@ class DecoupledPhase(Phase):
     """A phase with its own balance of the losses."""
 
     reconstruction: float = Field(ge=0)
-    """Weight of the squared pixel error (lambda_r of eq. 1)."""
+    """Weight of the reconstruction losses (lambda_r of eq. 1)."""
     latent: float = Field(ge=0)
-    """Weight of the squared code error (lambda_p of eq. 1)."""
+    """Weight of the motion model's mean error (lambda_p of eq. 1)."""
     reconstruct_every: int = Field(default=1, ge=1)
     """Every how many frames of a sequence one is reconstructed."""
     motion_rate: float = Field(default=1.0, gt=0)
@@ -64,8 +69,12 @@ class DecoupledSettings(MethodSettings):
     """Strides of the encoder's blocks, 1 or 2 each; the first is 2."""
     code: int = Field(default=512, ge=1)
     """Channels of the code."""
+    motion_model: MotionKind = "conv3d"
+    """How the codes of past frames judge that of a later one (Table 5)."""
     motion: int = Field(default=512, ge=1)
     """Channels inside the motion model."""
+    losses: tuple[Literal["mse", "gdl", "ssim"], ...] = Field(default=("mse",), min_length=1)
+    """Reconstruction losses, which are added (Table 4; the paper weighs none)."""
     scale: float = Field(default=1.0, gt=0)
     """Frames in [0, 1], minus the background, are divided by this."""
     normalise: bool = False
@@ -104,7 +113,7 @@ class Decoupled(Method):
         self.clip = ClipSpec(window, window - 1, size)
         self.encoder = Encoder(size.channels, settings)
         self.decoder = Decoder(size.channels, settings)
-        self.motion = MotionModel(settings.code, settings.motion)
+        self.motion = motion_model(settings.motion_model, settings.code, settings.motion, settings.inputs)
         self.register_buffer("background", torch.zeros(size.channels, size.height, size.width))
 
     def phases(self) -> Mapping[str, Phase]:
@@ -112,11 +121,7 @@ class Decoupled(Method):
 
     def fit_statistics(self, videos: Iterable[np.ndarray]) -> None:
         """The background is the per-pixel mean of the training frames (section 3.1)."""
-        total, count = np.zeros(self.clip.size, np.float64), 0
-        for video in videos:
-            total += video.sum(axis=0, dtype=np.float64)
-            count += len(video)
-        self.background.copy_(torch.from_numpy(total / count / 255).movedim(-1, 0))
+        self.background.copy_(mean_frame(videos))
 
     def begin(self, phase: str) -> list[dict[str, Any]]:
         settings: DecoupledPhase = getattr(self.settings, phase)
@@ -143,26 +148,26 @@ class Decoupled(Method):
         codes = features["code"]
         losses = {"loss": torch.zeros(()).to(codes), "latent_deviation": codes.detach().std()}
         if settings.latent:
-            losses["latent"] = self._code_error(codes, self.settings.noise).mean()
+            losses["latent"] = self._judge(codes, self.settings.noise)[1].mean()
             losses["loss"] = losses["loss"] + settings.latent * losses["latent"]
         frames = torch.arange(1, codes.shape[1], settings.reconstruct_every)
         shortcuts = [shortcut[:, frames - 1] for shortcut in self._shortcuts(features)]
         rebuilt = self.decoder(codes[:, frames], shortcuts)
-        losses["reconstruction"] = (rebuilt - features["foreground"][:, frames]).square().mean()
+        losses["reconstruction"] = self._reconstruction_loss(rebuilt, features["foreground"][:, frames])
         losses["loss"] = losses["loss"] + settings.reconstruction * losses["reconstruction"]
         return losses
 
     def score(self, features: Features, signals: Sequence[str] | None = None) -> dict[str, Tensor]:
         wanted = signals or self.signals
         codes = features["code"]
-        actual, predicted = codes[self.clip.target :], self._predict(codes)
-        error = (predicted - actual).square()
+        actual = codes[self.clip.target :]
+        predicted, error = self._judge(codes)
         scores: dict[str, Tensor] = {}
         if "latent" in wanted:
             patches = F.avg_pool2d(error.mean(1, keepdim=True), _PATCH, stride=1, padding=_PATCH // 2)
             scores["latent"] = patches.amax((1, 2, 3))
         if "latent_mse" in wanted:
-            scores["latent_mse"] = error.mean((1, 2, 3))
+            scores["latent_mse"] = (predicted - actual).square().mean((1, 2, 3))
         if "prediction" in wanted:
             scores["prediction"] = self._pixel_error(features, predicted)
         if "reconstruction" in wanted:
@@ -170,7 +175,7 @@ class Decoupled(Method):
         return scores
 
     def error_map(self, features: Features) -> Tensor:
-        return self._code_error(features["code"]).mean(1)
+        return self._judge(features["code"])[1].mean(1)
 
     def warning(self, means: Mapping[str, float]) -> str | None:
         if means["latent_deviation"] < 0.01:
@@ -180,21 +185,39 @@ class Decoupled(Method):
             )
         return None
 
-    def _predict(self, codes: Tensor, noise: float = 0.0) -> Tensor:
-        """Codes (..., n, D, h, w) -> predicted codes (..., n - window + 1, D, h, w) of the windows' targets."""
-        count = codes.shape[-4] - self.clip.frames + 1
+    def _judge(self, codes: Tensor, noise: float = 0.0) -> tuple[Tensor, Tensor]:
+        """Expected codes of the windows' targets, and the errors of the actual ones.
+
+        Args:
+            codes: (..., n, D, h, w).
+            noise: standard deviation of what is added to the past codes.
+
+        Returns:
+            Both (..., n - window + 1, D, h, w).
+        """
+        actual = codes[..., self.clip.target :, :, :, :]
+        count = actual.shape[-4]
         past = windows(codes[..., : count + self.settings.inputs - 1, :, :, :], self.settings.inputs)
         if noise:
             past = past + noise * torch.randn_like(past)
-        predicted: Tensor = self.motion(past.flatten(0, -5))
-        return predicted.unflatten(0, past.shape[:-4])
+        target = actual.detach() if self.settings.normalise else actual
+        expected, error = self.motion.judge(past.flatten(0, -5), target.flatten(0, -4))
+        return expected.unflatten(0, past.shape[:-4]), error.unflatten(0, past.shape[:-4])
 
-    def _code_error(self, codes: Tensor, noise: float = 0.0) -> Tensor:
-        """Squared error of the predicted codes (eq. 2, before the mean)."""
-        actual = codes[..., self.clip.target :, :, :, :]
-        return (
-            self._predict(codes, noise) - (actual.detach() if self.settings.normalise else actual)
-        ).square()
+    def _reconstruction_loss(self, rebuilt: Tensor, actual: Tensor) -> Tensor:
+        """Sum of the reconstruction losses of frames without background, (B, L, C, H, W)."""
+        total = torch.zeros(()).to(actual)
+        if "mse" in self.settings.losses:
+            total = total + (rebuilt - actual).square().mean()
+        if "gdl" in self.settings.losses:
+            total = total + gradient_difference(rebuilt, actual)
+        if "ssim" in self.settings.losses:
+            # It compares intensities: the background belongs to them.
+            ours, theirs = (
+                (self.settings.scale * frames + self.background).flatten(0, 1) for frames in (rebuilt, actual)
+            )
+            total = total + (1 - ssim(ours, theirs)).mean()
+        return total
 
     def _shortcuts(self, features: Features) -> list[Tensor]:
         return [features[f"shortcut{level}"] for level in range(len(self.settings.channels) - 1)]
@@ -251,23 +274,3 @@ class Decoder(nn.Module):
             hidden = block(torch.cat([hidden, shortcut.flatten(0, -4)], dim=1))
         frames: Tensor = self.head(hidden)
         return frames.unflatten(0, codes.shape[:-3])
-
-
-class MotionModel(nn.Module):
-    """Three 3x3x3 convolutions, stride 2 in time and 1 in space (section 3.2), then a plain one to the code."""
-
-    def __init__(self, code: int, hidden: int) -> None:
-        super().__init__()
-        widths = (code, hidden, hidden, hidden)
-        self.blocks = nn.Sequential(
-            *[
-                nn.Sequential(HalvingConv3d(i, o), nn.BatchNorm3d(o), nn.LeakyReLU(0.1, inplace=True))
-                for i, o in pairwise(widths)
-            ]
-        )
-        self.head = nn.Conv2d(hidden, code, 1)
-
-    def forward(self, past: Tensor) -> Tensor:
-        """Past codes (n, k, D, h, w) -> predicted code (n, D, h, w)."""
-        code: Tensor = self.head(self.blocks(past.transpose(1, 2))[:, :, -1])
-        return code
