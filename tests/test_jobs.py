@@ -115,7 +115,9 @@ def test_members_see_frames_of_one_size(tmp_path: Path) -> None:
     both = params(frames=[str(SIZE), "64x64x1"])
     both.methods["fusion"].demo["members"] = {"big": ["prediction"]}  # type: ignore[index]
     store = make_store(tmp_path / "frames")
-    with pytest.raises(SettingsError, match=r"but ffp_big sees 64x64x1 and fusion 32x48x1: leave one of them out"):
+    with pytest.raises(
+        SettingsError, match=r"but ffp_big sees 64x64x1 and fusion 32x48x1: leave one of them out"
+    ):
         make_jobs(both, lambda size: store, "blobs", ["fusion"])
 
 
