@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import numpy as np
@@ -52,30 +54,24 @@ def excerpt(tmp_path: Path, name: str, frames: np.ndarray) -> Excerpt:
     return Excerpt(video, 0, len(frames))
 
 
-Trained = Callable[..., Method]
+@cache
+def trained(name: str, seed: int = 0) -> Method:
+    """The method after two steps a phase; one training serves all tests, which leave it as it is."""
+    return train_briefly(name, seed)
 
 
-@pytest.fixture
-def trained(tmp_path: Path) -> Trained:
-    def _train(name: str, seed: int = 0, steps: int = 2) -> Method:
-        torch.manual_seed(seed)
-        method = build_method(name, short_settings(name, steps), SIZE)
-        videos = [excerpt(tmp_path, f"v{index}", blobs(40, index)) for index in range(2)]
-        train(
-            method,
-            videos,
-            [excerpt(tmp_path, "held", blobs(40, 9))],
-            tmp_path / f"ckpt-{name}-{seed}-{steps}",
-            seed,
-            device="cpu",
-        )
-        return method
-
-    return _train
+def train_briefly(name: str, seed: int = 0, steps: int = 2) -> Method:
+    torch.manual_seed(seed)
+    method = build_method(name, short_settings(name, steps), SIZE)
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        videos = [excerpt(root, f"v{index}", blobs(40, index)) for index in range(2)]
+        train(method, videos, [excerpt(root, "held", blobs(40, 9))], root / "checkpoints", seed, device="cpu")
+    return method
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_emits_its_signals_for_the_frames_it_says(name: str, trained: Trained) -> None:
+def test_emits_its_signals_for_the_frames_it_says(name: str) -> None:
     method = trained(name)
     assert method.headline in method.signals
     scores = score_video(method, blobs(40, 3), maps=True)
@@ -90,7 +86,7 @@ def test_emits_its_signals_for_the_frames_it_says(name: str, trained: Trained) -
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_score_moves_with_its_frame(name: str, trained: Trained) -> None:
+def test_a_score_moves_with_its_frame(name: str) -> None:
     method, video = trained(name), blobs(48, 4)
     whole, later = score_video(method, video), score_video(method, video[5:])
     for signal in method.signals:
@@ -98,7 +94,7 @@ def test_a_score_moves_with_its_frame(name: str, trained: Trained) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_streaming_equals_batch(name: str, trained: Trained) -> None:
+def test_streaming_equals_batch(name: str) -> None:
     method, video = trained(name), blobs(40, 5)
     batch = score_video(method, video)
     stream = Stream(method)
@@ -112,7 +108,7 @@ def test_streaming_equals_batch(name: str, trained: Trained) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_headline_alone_gives_the_same_score(name: str, trained: Trained) -> None:
+def test_headline_alone_gives_the_same_score(name: str) -> None:
     method, video = trained(name), blobs(40, 5)
     alone = score_video(method, video, [method.headline])
     assert list(alone.signals) == [method.headline]
@@ -120,9 +116,7 @@ def test_headline_alone_gives_the_same_score(name: str, trained: Trained) -> Non
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_saved_and_loaded_gives_the_same_scores_to_the_bit(
-    name: str, trained: Trained, tmp_path: Path
-) -> None:
+def test_saved_and_loaded_gives_the_same_scores_to_the_bit(name: str, tmp_path: Path) -> None:
     method, video = trained(name), blobs(40, 6)
     save_method(method, short_settings(name), tmp_path / "model", {"fingerprint": "x"})
     again = score_video(load_method(tmp_path / "model"), video)
@@ -131,11 +125,10 @@ def test_saved_and_loaded_gives_the_same_scores_to_the_bit(
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_same_seed_gives_the_same_scores_and_another_does_not(name: str, trained: Trained) -> None:
+def test_the_same_seed_gives_the_same_scores_and_another_does_not(name: str) -> None:
     video = blobs(40, 7)
     first, other = (score_video(trained(name, seed), video).signals for seed in (0, 1))
-    torch.manual_seed(0)
-    again = score_video(trained(name, 0), video).signals
+    again = score_video(train_briefly(name, 0), video).signals
     headline = method_class(name).headline
     assert np.array_equal(first[headline], again[headline])
     assert not np.array_equal(first[headline], other[headline])
@@ -153,23 +146,26 @@ def test_training_lowers_the_loss(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_constant_video_gives_finite_scores(name: str, trained: Trained) -> None:
+def test_constant_video_gives_finite_scores(name: str) -> None:
     scores = score_video(trained(name), np.full((40, *SIZE), 128, np.uint8))
     assert all(np.isfinite(values).all() for values in scores.signals.values())
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 @pytest.mark.parametrize("name", METHODS)
-def test_cpu_and_cuda_agree(name: str, trained: Trained) -> None:
+def test_cpu_and_cuda_agree(name: str) -> None:
     method, video = trained(name), blobs(40, 8)
-    on_cpu, on_cuda = score_video(method, video).signals, score_video(method.to("cuda"), video).signals
+    on_cpu, on_cuda = (
+        score_video(method, video).signals,
+        score_video(deepcopy(method).to("cuda"), video).signals,
+    )
     for signal in method.signals:
         scale = max(1.0, np.abs(on_cpu[signal]).max())
         assert np.abs(on_cpu[signal] - on_cuda[signal]).max() <= 1e-3 * scale
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_wrong_input_is_one_sentence(name: str, trained: Trained) -> None:
+def test_wrong_input_is_one_sentence(name: str) -> None:
     method = trained(name)
     with pytest.raises(DataError, match=rf"has 1 frames, but {name} needs {method.clip.frames}"):
         score_video(method, blobs(1, 0))
