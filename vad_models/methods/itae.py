@@ -1,0 +1,326 @@
+"""Implicit two-path autoencoder with normalising flows (Cho, Kim, Lee).
+
+The appearance path sees every fourth frame of a clip through many channels and short kernels, the motion path every
+frame through few channels and long ones, and hands what it sees over after each layer. One decoder without shortcuts
+rebuilds the clip from both codes. Then a Glow a path learns the density of the code's summary: its maximum and its mean
+over the channels. A frame is abnormal where it is rebuilt badly, or where a code is unlikely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from vad_models.contract import ClipSpec, Features, Method, MethodSettings, Phase
+from vad_models.errors import SettingsError
+from vad_models.layers.background import mean_frame
+from vad_models.layers.conv3d import clips, conv3d_block, upsample3d, upsample3d_block
+from vad_models.layers.glow import Glow
+from vad_models.layers.losses import gradient_difference, ms_ssim
+from vad_models.settings import FrameSize
+
+__all__ = ["ITAE", "ITAESettings"]
+
+_EVERY = 4
+"""Every how many frames the appearance path sees one (tau of the paper)."""
+_SMALLEST_FOR_MS_SSIM = 176
+"""Pixels that fill a window of 11 at the coarsest of five scales."""
+
+
+class ITAESettings(MethodSettings):
+    """Settings of `itae`."""
+
+    clip: int = Field(default=16, ge=4, multiple_of=4)
+    """Frames of a clip (T)."""
+    appearance: tuple[int, int, int, int] = (96, 128, 256, 256)
+    """Channels of the appearance path's layers."""
+    motion: tuple[int, int, int, int] | None = (12, 16, 32, 32)
+    """Channels of the motion path's layers; none: one path only (first column of Table 3)."""
+    foreground: bool = False
+    """Rebuild frames less the camera's mean frame: the background need not be learned."""
+    halvings: Literal[2, 3] = 3
+    """How often height and width are halved: 3 (Table 1), or 2 for small foregrounds (UCSD in the paper)."""
+    gradient: float = Field(default=1.0, ge=0)
+    """Weight of the gradient difference loss (eq. 4)."""
+    similarity: float = Field(default=0.0, ge=0)
+    """Weight of 1 - MS-SSIM (in the paper for UCSD); it needs frames of 176 pixels or more a side."""
+    patch: int = Field(default=0, ge=0)
+    """Side of the patches, in pixels, whose largest mean error is a frame's (32 for UCSD); 0: the mean of the frame."""
+    overlap: bool = True
+    """A frame's error is its mean over all clips that contain it; else that of the clip around it, T times cheaper."""
+    flow_steps: int = Field(default=32, ge=1)
+    """K: steps of a level of the flows."""
+    flow_levels: int = Field(default=3, ge=1)
+    """L: levels of the flows."""
+    flow_hidden: int = Field(default=128, ge=1)
+    """Channels inside the flows' couplings."""
+    hint: Literal["none", "intensity", "error"] = "none"
+    """What the appearance flow sees beside the code (Table 4)."""
+    balance: float = Field(default=1.0, ge=0)
+    """Weight of the likelihoods in `total` (lambda_L of eq. 9)."""
+    autoencoder: Phase
+    """First phase: reconstruction."""
+    density: Phase
+    """Second phase: the flows on the codes of the trained autoencoder."""
+
+    @model_validator(mode="after")
+    def _trained_on_clips(self) -> ITAESettings:
+        for phase in (self.autoencoder, self.density):
+            if phase.sequence != self.clip:
+                raise ValueError(
+                    f"a training sequence is one clip of {self.clip} frames, not {phase.sequence}"
+                )
+        if not self.density.fit_sequences:
+            raise ValueError(
+                "density.fit_sequences must be at least 1, for the flows begin with what they see"
+            )
+        return self
+
+
+class ITAE(Method):
+    """Rebuilds a clip from an appearance and a motion code, and knows how likely both codes are."""
+
+    name: ClassVar[str] = "itae"
+    title: ClassVar[str] = "two-path autoencoder with normalising flows (Cho, Kim, Lee)"
+    Settings: ClassVar[type[MethodSettings]] = ITAESettings
+    signals: ClassVar[tuple[str, ...]] = ("total", "reconstruction", "nll_appearance", "nll_motion")
+    headline: ClassVar[str] = "total"
+    calibrated_on: ClassVar[tuple[str, ...]] = ("reconstruction", "nll_appearance", "nll_motion")
+
+    flows: Mapping[str, Glow]
+    intervals: Tensor
+    normal: Tensor
+    background: Tensor
+
+    def __init__(self, settings: ITAESettings, size: FrameSize) -> None:
+        super().__init__(settings, size)
+        if settings.similarity and min(size.height, size.width) < _SMALLEST_FOR_MS_SSIM:
+            raise SettingsError(
+                f"MS-SSIM needs frames of {_SMALLEST_FOR_MS_SSIM} pixels or more a side, and these are {size}: "
+                "set similarity to 0, or take larger frames."
+            )
+        self.settings = settings
+        length = settings.clip
+        self.clip = (
+            ClipSpec(2 * length - 1, length - 1, size)
+            if settings.overlap
+            else ClipSpec(length, length // 2, size)
+        )
+        self.autoencoder = TwoPathAE(settings, size.channels)
+        flow = (settings.flow_steps, settings.flow_levels, settings.flow_hidden)
+        appearance = (3 if settings.hint != "none" else 2) * length // _EVERY
+        flows = {"appearance": Glow(appearance, *flow)}
+        if settings.motion:
+            flows["motion"] = Glow(2 * length, *flow)
+        self.flows = cast(Any, nn.ModuleDict(flows))
+        # Largest less smallest value of the appearance and of the motion code (lambda_1 and lambda_2 of eq. 8).
+        self.register_buffer("intervals", torch.tensor([1.0, float(settings.motion is not None)]))
+        self.register_buffer("background", torch.zeros(size.channels, size.height, size.width))
+        # Mean and deviation of the reconstruction, and of both likelihoods together, on held-out normal video.
+        self.register_buffer("normal", torch.tensor([[0.0, 1.0], [0.0, 1.0]]))
+
+    def phases(self) -> Mapping[str, Phase]:
+        return {"autoencoder": self.settings.autoencoder, "density": self.settings.density}
+
+    def fit_statistics(self, videos: Iterable[np.ndarray]) -> None:
+        if self.settings.foreground:
+            self.background.copy_(mean_frame(videos))
+
+    def begin(self, phase: str) -> list[dict[str, Any]]:
+        if phase == "autoencoder":
+            return [{"params": list(self.autoencoder.parameters())}]
+        return [{"params": [parameter for flow in self.flows.values() for parameter in flow.parameters()]}]
+
+    @torch.no_grad()
+    def fit(self, features: Features, phase: str) -> None:
+        """Initialise the flows' activation normalisations on training video, and take the codes' intervals there."""
+        each = [self._summaries(self._clips({"frames": one})) for one in features["frames"]]
+        for index, (path, flow) in enumerate(self.flows.items()):
+            summaries = torch.cat([one[path] for one in each])
+            flow.initialise(summaries)
+            self.intervals[index] = summaries.max() - summaries.min()
+
+    def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
+        frames = self._clips(features)
+        if phase == "density":
+            # The codes are those of service: no gradient, and statistics of the whole training in the normalisations.
+            self.autoencoder.eval()
+            with torch.no_grad():
+                summaries = self._summaries(frames)
+            losses = {name: nll.mean() for name, nll in self._likelihoods(summaries).items()}
+            return {"loss": torch.stack([*losses.values()]).sum(), **losses}
+        rebuilt = self.autoencoder(frames)
+        losses = {
+            "intensity": (rebuilt - frames).square().mean(),
+            "gradient": gradient_difference(rebuilt, frames),
+        }
+        total = losses["intensity"] + self.settings.gradient * losses["gradient"]
+        if self.settings.similarity:
+            predicted, target = (one.transpose(1, 2).flatten(0, 1) for one in (rebuilt, frames))
+            losses["similarity"] = 1 - ms_ssim(predicted, target).mean()
+            total = total + self.settings.similarity * losses["similarity"]
+        return {"loss": total, **losses}
+
+    def score(self, features: Features, signals: Sequence[str] | None = None) -> dict[str, Tensor]:
+        wanted = set(signals or self.signals)
+        frames = self._clips(features)
+        codes = self.autoencoder.encode(frames)
+        rebuilt = self.autoencoder.decoder(codes.both)
+        reconstruction = self._of_frames(self._frame_errors(frames, rebuilt))
+        scores = {"reconstruction": reconstruction, "nll_motion": torch.zeros_like(reconstruction)}
+        if wanted - {"reconstruction"}:
+            # A clip's likelihood is its middle frame's.
+            first = self.clip.target - self.settings.clip // 2
+            for name, nll in self._likelihoods(self._summaries(frames, codes, rebuilt)).items():
+                scores[name] = nll[first : first + len(reconstruction)]
+            scores["total"] = self._total(scores)
+        return {signal: scores[signal] for signal in signals or self.signals}
+
+    def calibrate(self, scores: Mapping[str, Tensor]) -> None:
+        """Normalise by held-out normal video: eq. 9 does it by the whole test video, which service cannot see."""
+        for row, part in enumerate((scores["reconstruction"], self._likelihood(scores))):
+            self.normal[row] = torch.stack([part.mean(), part.std().clamp_min(1e-6)])
+
+    def error_map(self, features: Features) -> Tensor:
+        frames = self._clips(features)
+        rebuilt = self.autoencoder(frames)
+        return self._of_frames((rebuilt - frames).abs().mean(1))
+
+    def _clips(self, features: Features) -> Tensor:
+        return clips(features["frames"] - self.background, self.settings.clip)
+
+    def _total(self, scores: Mapping[str, Tensor]) -> Tensor:
+        """Eq. 9."""
+        (mean, deviation), (nll_mean, nll_deviation) = self.normal
+        likelihood = (self._likelihood(scores) - nll_mean) / nll_deviation
+        return (scores["reconstruction"] - mean) / deviation + self.settings.balance * likelihood
+
+    def _likelihood(self, scores: Mapping[str, Tensor]) -> Tensor:
+        """Both negative log-likelihoods together (eq. 8)."""
+        appearance, motion = self.intervals / self.intervals.sum()
+        return appearance * scores["nll_appearance"] + motion * scores["nll_motion"]
+
+    def _frame_errors(self, frames: Tensor, rebuilt: Tensor) -> Tensor:
+        """Error of every frame of clips (m, C, T, H, W): (m, T), -log10(1 - |error|), eq. 7."""
+        errors = -torch.log10((1 - (rebuilt - frames).abs()).clamp(1e-6, 1)).mean(1)
+        if not self.settings.patch:
+            return errors.mean((2, 3))
+        side = min(self.settings.patch, *errors.shape[2:])
+        return F.avg_pool2d(errors, side, stride=max(1, side // 2), ceil_mode=True).amax((2, 3))
+
+    def _of_frames(self, of_clips: Tensor) -> Tensor:
+        """What clips say of their frames, (m, T, ...) -> what is said of each target, (windows, ...)."""
+        length = self.settings.clip
+        if not self.settings.overlap:
+            return of_clips[:, self.clip.target]
+        # Target i is frame T - 1 - k of clip i + k.
+        count = len(of_clips) - length + 1
+        return torch.stack([of_clips[k : k + count, length - 1 - k] for k in range(length)]).mean(0)
+
+    def _likelihoods(self, summaries: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Negative log-likelihoods a value, in nats: path -> (m, D, h, w) becomes signal -> (m,)."""
+        return {
+            f"nll_{path}": -flow(summaries[path]) / summaries[path][0].numel()
+            for path, flow in self.flows.items()
+        }
+
+    def _summaries(
+        self, frames: Tensor, codes: Codes | None = None, rebuilt: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """What the flows see: path -> maximum and mean of its code over the channels, times stacked, (m, 2t, h, w).
+
+        Args:
+            frames: clips (m, C, T, H, W).
+            codes: of the clips, where they are known.
+            rebuilt: what was rebuilt from the codes, where it is known.
+        """
+        codes = codes or self.autoencoder.encode(frames)
+        summaries = {"appearance": _summary(codes.appearance)}
+        if codes.motion is not None:
+            summaries["motion"] = _summary(codes.motion)
+        if self.settings.hint != "none":
+            shown = frames
+            if self.settings.hint == "error":
+                shown = (
+                    (self.autoencoder.decoder(codes.both) if rebuilt is None else rebuilt) - frames
+                ).abs()
+            hint = F.interpolate(shown.mean(1)[:, ::_EVERY], codes.appearance.shape[-2:], mode="area")
+            summaries["appearance"] = torch.cat([summaries["appearance"], hint], dim=1)
+        # The flows halve height and width; the border is repeated until they can.
+        unit = 2**self.settings.flow_levels
+        down, right = (-side % unit for side in codes.appearance.shape[-2:])
+        return {path: F.pad(one, (0, right, 0, down), mode="replicate") for path, one in summaries.items()}
+
+
+def _summary(code: Tensor) -> Tensor:
+    """(m, D, t, h, w) -> (m, 2t, h, w)."""
+    return torch.cat([code.amax(1), code.mean(1)], dim=1)
+
+
+class Codes(NamedTuple):
+    """What the encoders make of m clips."""
+
+    appearance: Tensor
+    """(m, D, T / 4, h, w)."""
+    motion: Tensor | None
+    """(m, D', T, h, w); none: one path only."""
+    both: Tensor
+    """(m, D + 2 D', T / 4, h, w), what the decoder sees."""
+
+
+class TwoPathAE(nn.Module):
+    """Two encoders with lateral connections and one decoder (Table 1)."""
+
+    def __init__(self, settings: ITAESettings, channels: int) -> None:
+        super().__init__()
+        halved = [(1, 2, 2) if layer < settings.halvings else (1, 1, 1) for layer in range(4)]
+        slow, fast = settings.appearance, settings.motion
+        lateral = [2 * width for width in fast] if fast else [0] * 4
+        slow_inputs = [channels, *(slow[layer] + lateral[layer] for layer in range(3))]
+        slow_kernels = [(1, 3, 3), (1, 3, 3), (3, 3, 3), (3, 3, 3)]
+        self.slow = nn.ModuleList(
+            [conv3d_block(slow_inputs[i], slow[i], halved[i], slow_kernels[i]) for i in range(4)]
+        )
+        self.fast, self.lateral = nn.ModuleList(), nn.ModuleList()
+        if fast:
+            for layer, (inputs, outputs) in enumerate(zip((channels, *fast[:3]), fast, strict=True)):
+                kernel = (5, 3, 3) if layer == 0 else (3, 3, 3)
+                self.fast.append(conv3d_block(inputs, outputs, halved[layer], kernel))
+                # As in SlowFast: twice the channels, one step of time for four.
+                self.lateral.append(
+                    nn.Conv3d(outputs, 2 * outputs, (5, 1, 1), stride=(_EVERY, 1, 1), padding=(2, 0, 0))
+                )
+        widths = (slow[3] + lateral[3], slow[3], slow[1], slow[0])
+        grown = (
+            [(1, 1, 1), (2, 2, 2), (2, 2, 2)] if settings.halvings == 3 else [(1, 1, 1), (2, 1, 1), (2, 2, 2)]
+        )
+        last = upsample3d(widths[3], channels, (1, 2, 2))
+        # A random start first swings to a constant, and a sparse foreground then takes long to appear.
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)
+        self.decoder = nn.Sequential(
+            *[upsample3d_block(i, o, step) for i, o, step in zip(widths, widths[1:], grown, strict=False)],
+            last,
+        )
+
+    def encode(self, clip: Tensor) -> Codes:
+        """Of clips (m, C, T, H, W)."""
+        slow, fast, motion = clip[:, :, ::_EVERY], clip, None
+        appearance = slow
+        for layer, block in enumerate(self.slow):
+            appearance = slow = block(slow)
+            if self.fast:
+                motion = fast = self.fast[layer](fast)
+                slow = torch.cat([slow, self.lateral[layer](fast)], dim=1)
+        return Codes(appearance, motion, slow)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Clips (m, C, T, H, W) -> clips rebuilt, of the same shape."""
+        rebuilt: Tensor = self.decoder(self.encode(clip).both)
+        return rebuilt
