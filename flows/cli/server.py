@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from typing import Annotated
 
@@ -52,5 +53,7 @@ def with_server(
     Example: vad with-server dvc repro
     """
     with orchestrated():
-        code = subprocess.run(command, check=False).returncode
-    raise typer.Exit(code)
+        process = subprocess.Popen(command)
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        code = process.wait()
+    raise typer.Exit(code if code >= 0 else 128 - code)  # a signal, as shells say it

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,25 @@ def test_a_standing_server_that_ends_at_once_names_its_log(project_root: Path) -
     with pytest.raises(JobError, match=r"broken server did not start on port 1: .*broken\.log says why"):
         server.start(broken, project_root)
     assert not broken.pid_file.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_with_server_ends_its_command_when_it_is_told_to_end(project_root: Path) -> None:
+    script = "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(600)"
+    vad = [sys.executable, "-m", "flows.cli", "with-server", sys.executable, "-c", script]
+    process = subprocess.Popen(
+        vad, cwd=project_root, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    )
+    pid = project_root / "pid"
+    _wait_for(lambda: pid.exists() and bool(pid.read_text()))
+    process.terminate()
+    assert process.wait(60) == 128 + 15
+    _wait_for(lambda: not Path(f"/proc/{pid.read_text()}").exists())
+
+
+def _wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
