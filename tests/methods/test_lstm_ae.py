@@ -33,10 +33,10 @@ def test_paper_profile_squeezes_ten_frames_of_each_stream_to_512_numbers() -> No
     method = build_method("lstm_ae", load_params().methods["lstm_ae"].paper or {}, SIZE)
     assert isinstance(method, LSTMAE)
     assert (method.clip.frames, method.clip.target) == (13, 12)  # 10, and 3 for the first temporal maximum
-    assert list(method.networks) == ["spatial", "temporal"]
+    assert list(method.models) == ["spatial", "temporal"]
     patches = method.streams(torch.rand(13, 21, 1280))["temporal"]
     assert patches.shape == (10, 21, 1280)
-    assert method.networks["temporal"].code(patches).shape == (21, 512)
+    assert method.models["temporal"].code(patches).shape == (21, 512)
     encoder, decoder = 4 * 512 * (1280 + 512 + 2), 4 * 512 * (512 + 512 + 2)
     assert sum(p.numel() for p in method.parameters()) == 2 * (encoder + decoder + 512 * 1280 + 1280)
     optimiser = torch.optim.RMSprop(method.begin("training"), lr=1e-4)
@@ -54,11 +54,11 @@ def test_reconstruction_written_out_step_by_step() -> None:
     code = steps(network.encoder, inputs)[-1]
     assert torch.allclose(network.code(inputs), code, atol=1e-6)
     rebuilt = network.head(steps(network.decoder, torch.stack([code] * 4)))
-    errors = network(inputs, 4)
+    errors = network(inputs).flip(0)
     for step in range(4):
         newest_first = inputs[3 - step]
         assert torch.allclose(errors[step], (rebuilt[step] - newest_first).square().sum(-1), atol=1e-5)
-    assert torch.allclose(network(inputs, 1), errors[:1], atol=1e-6)
+    assert torch.allclose(network.newest(inputs), errors[0], atol=1e-6)
 
 
 def test_the_score_is_the_worst_patch_of_the_windows_last_frame() -> None:
@@ -71,7 +71,7 @@ def test_the_score_is_the_worst_patch_of_the_windows_last_frame() -> None:
         for stream, inputs in method.streams(features["patches"]).items():
             assert scores[stream].shape == (4,)
             for first in range(4):
-                error = method.networks[stream](inputs[first : first + 10], 10)[0]
+                error = method.models[stream](inputs[first : first + 10])[-1]
                 assert torch.allclose(scores[stream][first], error.max(), rtol=1e-4)
         assert method.error_map(features).shape == (4, 4, 4)
 

@@ -29,7 +29,7 @@ def test_paper_profile_has_a_dictionary_of_a_thousand_atoms_and_looks_at_appeara
     assert isinstance(method, NearestSubspace)
     assert method.clip.frames == 1
     assert {name: tuple(p.shape) for name, p in method.named_parameters()} == {
-        "spans.spatial.basis": (1280, 1000)
+        "models.spatial.basis": (1280, 1000)
     }
     assert all(phase.epochs == 0 for phase in method.phases().values())
 
@@ -64,7 +64,7 @@ def test_atoms_are_the_centres_of_clusters() -> None:
 def test_the_score_of_a_frame_is_its_farthest_patch() -> None:
     method = fitted({"spatial": 1.0})
     features = method.features(as_frames(blobs(12, 1)))
-    distances = method.spans["spatial"](features["patches"])
+    distances = method.models["spatial"](features["patches"])
     assert distances.shape == (12, 21)
     scores = method.score(features)
     assert torch.equal(scores["spatial"], distances.amax(1))
@@ -90,8 +90,8 @@ def test_the_loss_is_the_mean_distance_of_normal_patches() -> None:
     method = fitted({"spatial": 1.0})
     patches = method.features(as_frames(blobs(40, 0)))["patches"]
     loss = method.loss({"patches": patches[None]}, "dictionary")["loss"]
-    assert torch.allclose(loss, method.spans["spatial"](patches).mean())
-    assert loss < method.spans["spatial"](patches + torch.randn_like(patches)).mean()
+    assert torch.allclose(loss, method.models["spatial"](patches).mean())
+    assert loss < method.models["spatial"](patches + torch.randn_like(patches)).mean()
 
 
 def test_a_dictionary_that_spans_everything_is_refused() -> None:

@@ -19,8 +19,8 @@ def test_paper_profile_keeps_ten_thousand_patches_of_appearance() -> None:
     assert isinstance(method, OneClassSVM)
     assert method.clip.frames == 1
     assert {name: tuple(p.shape) for name, p in method.named_parameters()} == {
-        "boundaries.spatial.vectors": (10_000, 1280),
-        "boundaries.spatial.coefficients": (10_000,),
+        "models.spatial.vectors": (10_000, 1280),
+        "models.spatial.coefficients": (10_000,),
     }
     assert all(phase.epochs == 0 for phase in method.phases().values())
 
@@ -73,7 +73,7 @@ def test_the_score_of_a_frame_is_its_patch_farthest_outside(components: int | No
     features = method.features(as_frames(blobs(12, 1)))
     inputs = method.streams(features["patches"])["spatial"]
     assert inputs.shape == (12, 21, components or 112)
-    outside = method.boundaries["spatial"](inputs)
+    outside = method.models["spatial"](inputs)
     assert torch.equal(method.score(features)["spatial"], outside.amax(1))
     assert method.error_map(features).shape == (12, 4, 4)
     loss = method.loss({"patches": features["patches"][None]}, "support")["loss"]

@@ -46,7 +46,7 @@ def test_paper_profile_is_the_papers_network_and_takes_a_step() -> None:
     assert phase.weight_decay == 0.005
     assert method.settings.steps == 3
     assert method.settings.streams == {"spatial": 1.0, "temporal": 0.5}
-    for network in method.networks.values():
+    for network in method.models.values():
         assert network.dictionary.shape == network.decoder.shape == (channels, 2048)
         assert network.embedding.out_features == 512
     trained = [weight for group in method.begin("training") for weight in group["params"]]
@@ -55,7 +55,7 @@ def test_paper_profile_is_the_papers_network_and_takes_a_step() -> None:
         2 * 2048 * channels + 2048 + 512 * (channels + 1) + 3
     )
     patches = torch.rand(4, 13, 21, channels)
-    (codes, *_) = [method.networks[name].codes(x[0]) for name, x in method.streams(patches).items()]
+    (codes, *_) = [method.models[name].codes(x[0]) for name, x in method.streams(patches).items()]
     assert codes.shape == (10, 21, 2048)
     optimiser = torch.optim.RMSprop(trained, lr=phase.learning_rate)
     losses = [method.loss({"patches": patches}, "training")["loss"]]
@@ -88,7 +88,7 @@ def test_with_many_layers_and_tied_weights_it_finds_the_codes_of_tsc() -> None:
 
 def test_learned_similarity_is_a_cosine_of_what_a_layer_with_relu_makes_of_the_frames() -> None:
     method = build()
-    network = method.networks["spatial"]
+    network = method.models["spatial"]
     inputs = method.streams(patches_of(method)[0])["spatial"]
     with torch.no_grad():
         found = network.similarity(inputs)
@@ -104,11 +104,11 @@ def test_learned_similarity_is_a_cosine_of_what_a_layer_with_relu_makes_of_the_f
 def test_gaussian_similarity_has_no_weights_and_leaves_lambda_2_as_it_is() -> None:
     """Section 4.6: "fix lambda_2 in sRNN-AE and learn other parameters"."""
     learned, gaussian = build(), build("srnn_ae_gaussian")
-    assert [learned.networks["spatial"].coherence.requires_grad] == [True]
-    assert [gaussian.networks["spatial"].coherence.requires_grad] == [False]
-    assert not hasattr(gaussian.networks["spatial"], "embedding")
+    assert [learned.models["spatial"].coherence.requires_grad] == [True]
+    assert [gaussian.models["spatial"].coherence.requires_grad] == [False]
+    assert not hasattr(gaussian.models["spatial"], "embedding")
     gaussian.loss({"patches": patches_of(gaussian)}, "training")["loss"].backward()
-    assert gaussian.networks["spatial"].coherence.grad is None
+    assert gaussian.models["spatial"].coherence.grad is None
 
 
 def test_fitted_it_begins_as_sparse_coding_with_normal_patches() -> None:
@@ -116,7 +116,7 @@ def test_fitted_it_begins_as_sparse_coding_with_normal_patches() -> None:
     patches = patches_of(method)
     before = method.loss({"patches": patches}, "training")["loss"]
     method.fit({"patches": patches}, "training")
-    for network in method.networks.values():
+    for network in method.models.values():
         assert torch.equal(network.dictionary, network.decoder)
         assert torch.allclose(network.dictionary.norm(dim=0), torch.ones(network.dictionary.shape[1]))
         largest = torch.linalg.eigvalsh(network.dictionary.T @ network.dictionary)[-1]
@@ -126,7 +126,7 @@ def test_fitted_it_begins_as_sparse_coding_with_normal_patches() -> None:
 
 def test_weights_of_the_objective_stay_possible() -> None:
     method = build()
-    network = method.networks["temporal"]
+    network = method.models["temporal"]
     for parameter in (network.sparsity, network.coherence, network.gamma):
         parameter.data.fill_(-1.0)
     method.after_step("training")
@@ -143,7 +143,7 @@ def test_a_score_is_the_largest_error_of_the_windows_last_frame() -> None:
         for first in range(16 - method.clip.frames + 1):
             window = features["patches"][first : first + method.clip.frames]
             for stream, inputs in method.streams(window).items():
-                network = method.networks[stream]
+                network = method.models[stream]
                 rebuilt = network.codes(inputs)[-1] @ network.decoder.T
                 expected = (inputs[-1] - rebuilt).square().sum(-1).max()
                 assert torch.allclose(scores[stream][first], expected, atol=1e-5)

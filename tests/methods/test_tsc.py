@@ -45,7 +45,7 @@ def test_paper_profile_has_2048_columns_30_steps_and_21_patches() -> None:
     assert method.settings.coherence == 2.0  # section 4.4
     assert method.settings.bandwidth == 100.0  # footnote 2
     assert method.settings.streams == {"spatial": 1.0, "temporal": 0.5}  # section 4.1
-    for dictionary in method.dictionaries.values():
+    for dictionary in method.models.values():
         assert dictionary.columns.shape == (method.pyramid.channels, 2048)  # section 4.4
     trained = sum(weight.numel() for group in method.begin("training") for weight in group["params"])
     assert trained == 2 * 2048 * method.pyramid.channels
@@ -56,7 +56,7 @@ def test_the_codes_minimise_the_objective_frame_by_frame() -> None:
     settings = method.settings
     for stream, inputs in method.streams(patches[:1, :8]).items():
         frames = inputs.movedim(1, 0)
-        dictionary = method.dictionaries[stream]
+        dictionary = method.models[stream]
         codes = dictionary.codes(frames)
         assert (codes >= 0).all()
         weight = settings.coherence * gaussian_similarity(frames, settings.bandwidth)
@@ -79,7 +79,7 @@ def test_only_the_reconstruction_teaches_the_dictionary() -> None:
     assert torch.allclose(losses["loss"], losses["spatial"] + losses["temporal"])
     losses["loss"].backward()
     for stream, inputs in method.streams(patches).items():
-        dictionary = method.dictionaries[stream]
+        dictionary = method.models[stream]
         frames = inputs.movedim(1, 0)
         codes = dictionary.codes(frames)
         # The gradient of eq. 3 for fixed codes.
@@ -90,7 +90,7 @@ def test_only_the_reconstruction_teaches_the_dictionary() -> None:
 
 def test_after_a_step_the_columns_are_in_the_unit_ball_and_sista_descends() -> None:
     method, _ = fitted()
-    dictionary = method.dictionaries["spatial"]
+    dictionary = method.models["spatial"]
     with torch.no_grad():
         dictionary.columns[:, 0] = 3.0
         dictionary.columns[:, 1] = 0.001
@@ -112,7 +112,7 @@ def test_a_score_is_the_largest_error_of_the_windows_last_frame() -> None:
         for first in range(16 - method.clip.frames + 1):
             window = features["patches"][first : first + method.clip.frames]
             for stream, inputs in method.streams(window).items():
-                dictionary = method.dictionaries[stream]
+                dictionary = method.models[stream]
                 rebuilt = dictionary.codes(inputs)[-1] @ dictionary.columns.T
                 expected = (inputs[-1] - rebuilt).square().sum(-1).max()
                 assert torch.allclose(scores[stream][first], expected, atol=1e-5)

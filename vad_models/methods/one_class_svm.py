@@ -6,31 +6,24 @@ tensors as long as the sample they were chosen from, so that a model of given se
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, cast
+from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 from sklearn.svm import OneClassSVM as Solver
 from torch import Tensor, nn
 
-from vad_models.contract import ClipSpec, Features, Method, MethodSettings, Phase
-from vad_models.layers.pyramid import BackboneSettings, PyramidFeatures
-from vad_models.layers.sparse_coding import PatchStreams, Stream
+from vad_models.contract import MethodSettings, Phase
+from vad_models.layers.patches import PatchMethod, PatchModel, PatchSettings
 from vad_models.settings import FrameSize
 
 __all__ = ["OneClassSVM", "OneClassSVMSettings"]
 
 
-class OneClassSVMSettings(MethodSettings):
+class OneClassSVMSettings(PatchSettings):
     """Settings of `one_class_svm`."""
 
-    backbone: BackboneSettings = BackboneSettings()
-    """The fixed network that the features come from."""
-    streams: dict[Stream, float] = Field(default={"spatial": 1.0}, min_length=1)
-    """Weight of each stream in `fused`; a stream that is not named does not exist."""
-    components: int | None = Field(default=None, ge=1)
-    """Principal axes that the features are reduced to; none: all features (the paper)."""
     samples: int = Field(default=2000, ge=1)
     """Normal patches, drawn at random, that the support vectors are chosen from."""
     nu: float = Field(default=0.1, gt=0, le=1)
@@ -39,68 +32,24 @@ class OneClassSVMSettings(MethodSettings):
     """The only phase: nothing but a fit."""
 
 
-class OneClassSVM(Method):
+class OneClassSVM(PatchMethod):
     """How far each patch is outside the boundary, in the space of a Gaussian kernel, around normal patches."""
 
     name: ClassVar[str] = "one_class_svm"
     title: ClassVar[str] = "one-class SVM (Schölkopf et al. 2001; Luo et al. 2019)"
     Settings: ClassVar[type[MethodSettings]] = OneClassSVMSettings
-    signals: ClassVar[tuple[str, ...]] = ("fused", "spatial", "temporal")
-    headline: ClassVar[str] = "fused"
-    calibrated_on: ClassVar[tuple[str, ...]] = ("spatial", "temporal")
-
-    boundaries: Mapping[str, Boundary]
 
     def __init__(self, settings: OneClassSVMSettings, size: FrameSize) -> None:
-        super().__init__(settings, size)
+        super().__init__(
+            settings, size, None, lambda channels: Boundary(channels, settings.samples, settings.nu)
+        )
         self.settings = settings
-        self.pyramid = PyramidFeatures(settings.backbone, size)
-        self.streams = PatchStreams(settings.streams, self.pyramid.channels, settings.components)
-        self.clip = ClipSpec(self.streams.warmup + 1, self.streams.warmup, size)
-        boundaries = {
-            stream: Boundary(channels, settings.samples, settings.nu)
-            for stream, channels in self.streams.channels.items()
-        }
-        self.boundaries = cast(Any, nn.ModuleDict(boundaries))
 
     def phases(self) -> Mapping[str, Phase]:
         return {"support": self.settings.support}
 
-    def frozen_key(self, phase: str) -> str | None:
-        return self.pyramid.key
 
-    def fit(self, features: Features, phase: str) -> None:
-        self.streams.fit(features["patches"])
-        for stream, inputs in self.streams(features["patches"]).items():
-            self.boundaries[stream].fit(inputs)
-
-    def features(self, frames: Tensor, signals: Sequence[str] | None = None) -> Features:
-        return {"patches": self.pyramid(frames)}
-
-    def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
-        errors = {
-            stream: self.boundaries[stream](inputs).mean()
-            for stream, inputs in self.streams(features["patches"]).items()
-        }
-        return {"loss": torch.stack([*errors.values()]).sum(), **errors}
-
-    def score(self, features: Features, signals: Sequence[str] | None = None) -> dict[str, Tensor]:
-        scores = self.streams.scores(self._errors(features))
-        return {signal: scores[signal] for signal in signals or self.signals}
-
-    def error_map(self, features: Features) -> Tensor:
-        return self.streams.error_map(self._errors(features))
-
-    def calibrate(self, scores: Mapping[str, Tensor]) -> None:
-        self.streams.calibrate(scores)
-
-    def _errors(self, features: Features) -> dict[str, Tensor]:
-        """Distances outside of the frames' patches, stream -> (frames, 21)."""
-        streams: dict[str, Tensor] = self.streams(features["patches"])
-        return {stream: self.boundaries[stream](inputs) for stream, inputs in streams.items()}
-
-
-class Boundary(nn.Module):
+class Boundary(PatchModel):
     """offset - sum_i c_i exp(-gamma ||x - s_i||^2), s_i the support vectors; entries beyond them weigh 0."""
 
     gamma: Tensor

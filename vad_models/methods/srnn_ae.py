@@ -14,21 +14,18 @@ and so do we.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import sqrt
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from vad_models.contract import ClipSpec, Features, Method, MethodSettings, Phase
-from vad_models.layers.pyramid import BackboneSettings, PyramidFeatures
+from vad_models.contract import MethodSettings, Phase
+from vad_models.layers.patches import POOLED, PatchMethod, PatchModel, PatchSettings
 from vad_models.layers.sparse_coding import (
-    POOLED,
-    PatchStreams,
-    Stream,
     gaussian_similarity,
     random_columns,
     sista,
@@ -39,17 +36,9 @@ from vad_models.settings import FrameSize
 __all__ = ["SRNNAE", "SRNNAESettings"]
 
 
-class SRNNAESettings(MethodSettings):
+class SRNNAESettings(PatchSettings):
     """Settings of `srnn_ae`."""
 
-    backbone: BackboneSettings = BackboneSettings()
-    """The fixed network that the features come from."""
-    streams: dict[Stream, float] = Field(default={"spatial": 1.0, "temporal": 0.5}, min_length=1)
-    """Weight of each stream in `fused`; a stream that is not named does not exist."""
-    components: int | None = Field(default=None, ge=1)
-    """Principal axes that the features are reduced to; none: all features (the paper)."""
-    standardise: bool = False
-    """Score a patch by its error in deviations from normal errors in the same place; false: the error (the paper)."""
     dictionary: int = Field(default=2048, ge=1)
     """Columns of the dictionary (N)."""
     steps: int = Field(default=3, ge=1)
@@ -78,82 +67,26 @@ class SRNNAESettings(MethodSettings):
         return self
 
 
-class SRNNAE(Method):
+class SRNNAE(PatchMethod):
     """Rebuilds the patches of a frame from codes that a stacked recurrent network finds in K steps."""
 
     name: ClassVar[str] = "srnn_ae"
     title: ClassVar[str] = "sparse coding inspired recurrent autoencoder (Luo et al. 2019)"
     Settings: ClassVar[type[MethodSettings]] = SRNNAESettings
-    signals: ClassVar[tuple[str, ...]] = ("fused", "spatial", "temporal")
-    headline: ClassVar[str] = "fused"
-    calibrated_on: ClassVar[tuple[str, ...]] = ("spatial", "temporal")
-
-    networks: Mapping[str, UnrolledSISTA]
 
     def __init__(self, settings: SRNNAESettings, size: FrameSize) -> None:
-        super().__init__(settings, size)
+        frames = settings.training.sequence
+        super().__init__(settings, size, frames, lambda channels: UnrolledSISTA(channels, settings))
         self.settings = settings
-        self.clip = ClipSpec(settings.training.sequence, settings.training.sequence - 1, size)
-        self.pyramid = PyramidFeatures(settings.backbone, size)
-        self.streams = PatchStreams(
-            settings.streams, self.pyramid.channels, settings.components, settings.standardise
-        )
-        networks = {
-            stream: UnrolledSISTA(channels, settings) for stream, channels in self.streams.channels.items()
-        }
-        self.networks = cast(Any, nn.ModuleDict(networks))
 
     def phases(self) -> Mapping[str, Phase]:
         return {"training": self.settings.training}
 
     def begin(self, phase: str) -> list[dict[str, Any]]:
-        return [{"params": [*network.parameters()]} for network in self.networks.values()]
-
-    def frozen_key(self, phase: str) -> str | None:
-        return self.pyramid.key
-
-    def fit(self, features: Features, phase: str) -> None:
-        self.streams.fit(features["patches"])
-        for stream, inputs in self.streams(features["patches"]).items():
-            self.networks[stream].fit(inputs)
-
-    def after_step(self, phase: str) -> None:
-        for network in self.networks.values():
-            network.project()
-
-    def features(self, frames: Tensor, signals: Sequence[str] | None = None) -> Features:
-        return {"patches": self.pyramid(frames)}
-
-    def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
-        errors = {
-            stream: self.networks[stream](inputs.movedim(1, 0))
-            for stream, inputs in self.streams(features["patches"]).items()
-        }
-        self.streams.watch(errors)
-        means = {stream: error.mean() for stream, error in errors.items()}
-        return {"loss": torch.stack([*means.values()]).sum(), **means}
-
-    def score(self, features: Features, signals: Sequence[str] | None = None) -> dict[str, Tensor]:
-        scores = self.streams.scores(self._errors(features))
-        return {signal: scores[signal] for signal in signals or self.signals}
-
-    def error_map(self, features: Features) -> Tensor:
-        return self.streams.error_map(self._errors(features))
-
-    def calibrate(self, scores: Mapping[str, Tensor]) -> None:
-        self.streams.calibrate(scores)
-
-    def _errors(self, features: Features) -> dict[str, Tensor]:
-        """Errors of the windows' last frames, stream -> (windows, 21)."""
-        length = self.clip.frames - self.streams.warmup
-        streams: dict[str, Tensor] = self.streams(features["patches"])
-        return {
-            stream: self.networks[stream](inputs.unfold(0, length, 1).movedim(-1, 0))[-1]
-            for stream, inputs in streams.items()
-        }
+        return [{"params": [*network.parameters()]} for network in self.models.values()]
 
 
-class UnrolledSISTA(nn.Module):
+class UnrolledSISTA(PatchModel):
     """The network of eq. 6 and 7 with its decoder; begins at random, as the authors' code does, unless fitted."""
 
     def __init__(self, channels: int, settings: SRNNAESettings) -> None:
