@@ -83,9 +83,9 @@ def test_it_overfits_one_window() -> None:
     optimiser = torch.optim.Adam(network.parameters(), lr=0.01)
     for _ in range(400):
         optimiser.zero_grad()
-        network(inputs, 6).mean().backward()
+        network(inputs).mean().backward()
         optimiser.step()
-    assert network(inputs, 6).mean() < 0.02 * inputs.square().sum(-1).mean()
+    assert network(inputs).mean() < 0.02 * inputs.square().sum(-1).mean()
 
 
 @pytest.mark.parametrize(
