@@ -95,7 +95,7 @@ def read_results(path: Path) -> pd.DataFrame:
     if not path.exists():
         raise DataError(f"{path} is missing: run `vad benchmark --dataset {path.stem}` to make it.")
     text = ("dataset", "camera", "method", "variant", "seed", "profile", "signal", "normalisation", "labels")
-    kinds = dict.fromkeys((*text, "fingerprint", "git_commit", "command"), str)
+    kinds = dict.fromkeys((*text, "trained_on", "fingerprint", "git_commit", "command"), str)
     return pd.read_csv(path, dtype=kinds, na_values=[""], keep_default_na=False)
 
 

@@ -21,8 +21,8 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`, in the order in which the pipeline runs them."""
-    for command in (benchmark, ingest, derive, train, evaluate, report, results, robustness):
-        app.command(command.__name__)(command)
+    for command in (benchmark, ingest, derive, train, evaluate, report, results, robustness, cross_camera):
+        app.command(command.__name__.replace("_", "-"))(command)
 
 
 def benchmark(
@@ -173,3 +173,20 @@ def robustness(
         table.add_row(name, row.signal, *numbers, style="bold" if row.headline else "")
     console.print(table)
     console.print(f"Every cell: {file}; figures: {project().paths.plots / dataset / 'robustness'}")
+
+
+def cross_camera(dataset: DatasetOption, method: MethodsOption = None, seed: SeedsOption = None) -> None:
+    """Score every camera with the model of every other, and with one model of all cameras.
+
+    Writes results/cross_camera_DATASET.csv and a figure with a matrix a method.
+
+    Example: vad cross-camera --dataset campus --method decoupled
+    """
+    with orchestrated():
+        from flows.cross_camera import cross_camera as run
+
+        run(dataset, method, seed, session.root)
+    paths = project().paths
+    console.print(
+        f"{paths.results / f'cross_camera_{dataset}.csv'}\n{paths.plots / dataset / 'cross_camera.png'}"
+    )

@@ -89,6 +89,12 @@ class FrameStore:
         """Names of the cameras, sorted."""
         return sorted(self.manifest["camera"].unique())
 
+    @property
+    def labelled_cameras(self) -> list[str]:
+        """Cameras with labelled test video, in natural order."""
+        rows = self.manifest[(self.manifest["split"] == "test") & self.manifest["labelled"]]
+        return [camera for camera in self.cameras if camera in set(rows["camera"])]
+
     def videos(self, camera: str | None = None, split: Split | None = None) -> list[Video]:
         """Videos of one camera (None or "all": of all) and split (None: both), in the manifest's order.
 

@@ -25,6 +25,8 @@ COMMANDS = (
         "evaluate",
         "report",
         "results",
+        "robustness",
+        "cross-camera",
         "score",
         "with-server",
         "doctor",
