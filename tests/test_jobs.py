@@ -75,7 +75,7 @@ def test_the_code_version_covers_the_layers_that_a_method_uses_and_no_others() -
     def covered(method: str) -> set[str]:
         return {path.stem for path in jobs._sources(method)}
 
-    assert {"ffp", "unet", "blocks", "losses", "folding", "training", "streaming"} <= covered("ffp")
+    assert {"ffp", "unet", "losses", "folding", "training", "streaming"} <= covered("ffp")
     assert not covered("conv_ae") & {"ffp", "unet", "losses"}
 
 

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
 from vad_models.methods import method_class
-from vad_models.settings import load_params, validated
+from vad_models.settings import Profile, load_params, validated
 
 ROOT = Path(__file__).parents[1]
 
@@ -65,9 +66,9 @@ def test_params_hold_the_settings_that_every_method_needs() -> None:
     params = load_params(ROOT / "params.yaml")
     for label, entry in params.methods.items():
         settings = method_class(entry.variant_of or label).Settings
-        for profile in ("paper", "cpu", "demo"):
-            values = getattr(entry, profile)
-            if values is not None:
+        for profile in get_args(Profile):
+            if getattr(entry, profile) is not None:
+                values = params.method_settings(label, profile)
                 validated(settings, values, f"methods.{label}.{profile}")
     assert set(params.benchmark.methods) <= set(params.methods)
 

@@ -28,6 +28,8 @@ FLOOR = 0.7
 FLOORS = {
     ("conv_ae", "motion"): 0.6,
     ("one_class_svm", "motion"): 0.0,  # sees single frames: it claims nothing about motion
+    ("tsc", "motion"): 0.5,  # motion enters through the coherence of codes alone
+    ("srnn_ae", "motion"): 0.6,
 }
 """Of methods that claim less about `appearance` or `motion`."""
 
