@@ -81,12 +81,12 @@ def _write_plots(paths: Paths, dataset: str, jobs: Sequence[FinishedJob]) -> Non
     for finished in jobs:
         by_label.setdefault(finished.job.label, []).append(finished)
     for label, trained in by_label.items():
-        losses = pd.concat(
-            finished.history.assign(step=range(1, len(finished.history) + 1)) for finished in trained
-        )
-        _write_csv(
-            losses.groupby("step")[["loss"]].mean().reset_index(), folder / "training" / f"{label}.csv"
-        )
+        # What is not learned by gradient has no epochs.
+        histories = [finished.history for finished in trained if len(finished.history)]
+        if histories:
+            losses = pd.concat(history.assign(step=range(1, len(history) + 1)) for history in histories)
+            mean = losses.groupby("step")[["loss"]].mean().reset_index()
+            _write_csv(mean, folder / "training" / f"{label}.csv")
         frames = [finished.test_frames().dropna(subset="label") for finished in trained if finished.labelled]
         if frames and (labelled := pd.concat(frames))["label"].nunique() == 2:
             _write_csv(_roc(labelled), folder / "roc" / f"{label}.csv")
