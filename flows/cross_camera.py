@@ -65,7 +65,7 @@ def cross_camera(
     rows = _measure_matrix(
         project, dataset, [read_finished(job.directory(project.paths.runs)) for job in jobs]
     )
-    table = study_table("cross-camera", rows, _CELL)
+    table = study_table("cross-camera", rows, _CELL, project.params.evaluation.confidence)
     files = [
         project.paths.results / f"cross_camera_{dataset}.csv",
         project.paths.plots / dataset / "cross_camera.png",

@@ -18,6 +18,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from flows.paths import Paths
 from flows.tracking import connect, prepare_tracking, server_errors
+from vad_models.jobs import label_of
 
 __all__ = ["log_grid"]
 
@@ -77,7 +78,7 @@ def _log_cell(
     where = "-".join(
         f"{first[name]:g}" if isinstance(first[name], float) else str(first[name]) for name in condition
     )
-    label = first["method"] if first["variant"] == "default" else f"{first['method']}_{first['variant']}"
+    label = label_of(first["method"], first["variant"])
     run = client.create_run(
         experiment,
         run_name=f"{label}/{first['camera']}/seed{first['seed']}/{where}",

@@ -37,6 +37,7 @@ from flows.tables import (
 from vad_models.calibration import NORMALISATIONS
 from vad_models.data.files import atomic_path
 from vad_models.data.manifest import read_manifest
+from vad_models.jobs import label_of
 
 __all__ = ["write_report"]
 
@@ -162,7 +163,7 @@ def _camera_aucs(measured: pd.DataFrame) -> dict[str, tuple[float, float, float]
     chosen = measured[(measured["headline"]) & ~measured["method"].isin(CONTROLS)]
     chosen = chosen[chosen["normalisation"] == SHOWN[0]].sort_values("auc_micro", ascending=False)
     return {
-        row.method if row.variant == "default" else f"{row.method}_{row.variant}": (
+        label_of(row.method, row.variant): (
             row.auc_micro,
             row.auc_low,
             row.auc_high,

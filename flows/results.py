@@ -23,7 +23,7 @@ from vad_models.errors import DataError
 from vad_models.jobs import Job
 from vad_models.metrics import control_scores, frame_metrics, measure, seed_interval
 
-__all__ = ["COLUMNS", "CONTROLS", "build_results", "read_results", "write_results"]
+__all__ = ["COLUMNS", "CONTROLS", "build_results", "mean_over_seeds", "read_results", "write_results"]
 
 RATES = ("auc_micro", "auc_low", "auc_high", "auc_macro", "eer", "average_precision")
 """In [0, 1]."""
@@ -46,6 +46,9 @@ COLUMNS = (
     ),
     *("frames_scored", *RATES, *COSTS, "fingerprint", "git_commit", "command"),
 )
+
+_AVERAGED = ("auc_macro", "eer", "average_precision")
+"""Rates of which the mean over seeds is all that is said."""
 
 CONTROLS = ("random", "video_prior")
 """Methods that know nothing: uniform noise, and each test video's abnormal share."""
@@ -73,7 +76,10 @@ def build_results(jobs: Sequence[FinishedJob]) -> pd.DataFrame:
     confidence = jobs[0].evaluation.confidence
     trainings = {(one.job.method, one.job.variant): one.job for one in jobs}
     means = [
-        {**_mean_over_seeds(group, confidence), "command": _command(trainings[method, variant])}
+        {
+            **mean_over_seeds(group, confidence, (*_AVERAGED, *COSTS)),
+            "command": _command(trainings[method, variant]),
+        }
         for (_, method, variant, *_), group in seeds.groupby(_KEY, sort=False)
     ]
     table = pd.DataFrame([*rows, *means, *_control_rows(jobs)], columns=list(COLUMNS))
@@ -170,12 +176,20 @@ def _metric_rows(
         yield {**named, **kept, "headline": entry["signal"] == finished.headline}
 
 
-def _mean_over_seeds(group: pd.DataFrame, confidence: float) -> dict[str, Any]:
-    """The row of seed `all`."""
+def mean_over_seeds(
+    group: pd.DataFrame, confidence: float, averaged: Sequence[str] = _AVERAGED
+) -> dict[str, Any]:
+    """The row of seed `all`.
+
+    Args:
+        group: rows that differ in their seed alone.
+        confidence: coverage of Student's t interval of `auc_micro`; one seed keeps its own interval.
+        averaged: other columns that a mean is taken of.
+    """
     first = group.iloc[0]
     row = {**first.to_dict(), "seed": "all", "fingerprint": None}
     row["git_commit"] = first["git_commit"] if group["git_commit"].nunique() == 1 else None
-    row |= {name: group[name].mean() for name in ("auc_macro", "eer", "average_precision", *COSTS)}
+    row |= {name: group[name].mean() for name in averaged}
     if len(group) > 1:
         mean, low, high = seed_interval(group["auc_micro"].tolist(), confidence)
         # The t interval knows nothing of the AUC's range.

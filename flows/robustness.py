@@ -67,7 +67,7 @@ def robustness(
     trained = [read_finished(job.directory(project.paths.runs)) for job in jobs]
     rows = _measure_grid(project, dataset, grid, [one for one in trained if one.labelled])
     cell = list(Condition.model_fields)
-    table = study_table("robustness", rows, cell)
+    table = study_table("robustness", rows, cell, project.params.evaluation.confidence)
     files = write_robustness(project.paths, dataset, table)
     log_grid(project.paths, dataset, "robustness", table, cell, files)
 

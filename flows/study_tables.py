@@ -11,25 +11,25 @@ from collections.abc import Sequence
 import pandas as pd
 
 from flows.grids import Row
-from flows.results import RATES
+from flows.results import RATES, mean_over_seeds
 from vad_models.errors import DataError
-from vad_models.metrics import seed_interval
+from vad_models.jobs import label_of
 
 __all__ = ["study_table"]
 
 _JOB = ("dataset", "camera", "method", "variant", "seed", "profile")
 _MEASURED = ("signal", "headline", "normalisation", "labels", "frames_scored", *RATES)
 _PROVENANCE = ("fingerprint", "git_commit", "command")
-_CONFIDENCE = 0.95
 
 
-def study_table(study: str, rows: Sequence[Row], cell: Sequence[str]) -> pd.DataFrame:
+def study_table(study: str, rows: Sequence[Row], cell: Sequence[str], confidence: float) -> pd.DataFrame:
     """The table of measured cells, sorted and rounded.
 
     Args:
         study: name of the command.
         rows: of all cells.
         cell: columns that tell the cells of a job apart.
+        confidence: coverage of the interval over seeds.
 
     Returns:
         Columns dataset, camera, method, variant, seed, profile, those of `cell`, signal, headline, normalisation,
@@ -45,7 +45,8 @@ def study_table(study: str, rows: Sequence[Row], cell: Sequence[str]) -> pd.Data
     cells = pd.DataFrame(rows)
     cells["command"] = [_command(study, row) for row in rows]
     key = ["camera", "method", "variant", *cell, "signal", "normalisation"]
-    means = [_mean_over_seeds(study, group) for _, group in cells.groupby(key, sort=False)]
+    means = [mean_over_seeds(group, confidence) for _, group in cells.groupby(key, sort=False)]
+    means = [{**row, "command": _command(study, row)} for row in means]
     table = pd.concat([cells, pd.DataFrame(means)], ignore_index=True)[
         [*_JOB, *cell, *_MEASURED, *_PROVENANCE]
     ]
@@ -54,15 +55,6 @@ def study_table(study: str, rows: Sequence[Row], cell: Sequence[str]) -> pd.Data
 
 
 def _command(study: str, row: Row) -> str:
-    label = row["method"] if row["variant"] == "default" else f"{row['method']}_{row['variant']}"
+    label = label_of(row["method"], row["variant"])
     seed = "" if row["seed"] == "all" else f" --seed {row['seed']}"
     return f"vad {study} --dataset {row['dataset']} --method {label}{seed}"
-
-
-def _mean_over_seeds(study: str, group: pd.DataFrame) -> Row:
-    row = {**group.iloc[0].to_dict(), "seed": "all", "fingerprint": None}
-    row |= {name: group[name].mean() for name in ("auc_macro", "eer", "average_precision")}
-    if len(group) > 1:
-        mean, low, high = seed_interval(group["auc_micro"].tolist(), _CONFIDENCE)
-        row |= {"auc_micro": mean, "auc_low": max(0.0, low), "auc_high": min(1.0, high)}
-    return row | {"command": _command(study, row)}

@@ -12,6 +12,7 @@ import pandas as pd
 
 from flows.results import CONTROLS
 from vad_models.data.files import atomic_path
+from vad_models.jobs import label_of
 
 __all__ = [
     "CONTROL_TITLES",
@@ -78,7 +79,7 @@ def comparison_rows(results: pd.DataFrame) -> list[ComparisonRow]:
         shown = by_normalisation.loc[
             "none" if control else next(n for n in SHOWN if n in by_normalisation.index)
         ]
-        label = method if variant == "default" else f"{method}_{variant}"
+        label = label_of(method, variant)
         same = table[(table["method"] == method) & (table["variant"] == variant) & (table["seed"] != "all")]
         rows.append(
             ComparisonRow(

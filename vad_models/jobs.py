@@ -36,10 +36,15 @@ from vad_models.scoring import frames_per_second, gflop_per_frame, read_scores, 
 from vad_models.settings import EvaluationSettings, Frozen, Params, validated
 from vad_models.training import EpochReport, train
 
-__all__ = ["Job", "finished_metrics", "frame_size", "make_jobs", "run_job"]
+__all__ = ["Job", "finished_metrics", "frame_size", "label_of", "make_jobs", "run_job"]
 
 _DEFAULT_FPS = 25.0
 """Of footage that does not say, such as folders of images."""
+
+
+def label_of(method: str, variant: str) -> str:
+    """Key in params.yaml: the method, or `<method>_<variant>`."""
+    return method if variant == "default" else f"{method}_{variant}"
 
 
 class Job(Frozen):
@@ -70,7 +75,7 @@ class Job(Frozen):
     @property
     def label(self) -> str:
         """Key in params.yaml: the method, or `<method>_<variant>`."""
-        return self.method if self.variant == "default" else f"{self.method}_{self.variant}"
+        return label_of(self.method, self.variant)
 
     @property
     def title(self) -> str:

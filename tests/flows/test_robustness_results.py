@@ -20,6 +20,7 @@ def table() -> pd.DataFrame:
             cell("ffp", 0, 0.9), cell("ffp", 0, 0.8, **FOG),
         ],
         ["distortion", "severity", "brightness", "rain"],
+        0.95,
     )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ def table() -> pd.DataFrame:
         cell("conv_ae", 0, 0.8), cell("conv_ae", 1, 0.7), cell("conv_ae", 0, 0.6, **FOG),
         cell("ffp", 0, 0.9, variant="flow"),
     ]  # fmt: skip
-    return study_table("robustness", rows, CELL)
+    return study_table("robustness", rows, CELL, 0.95)
 
 
 def test_columns(table: pd.DataFrame) -> None:
@@ -63,4 +63,10 @@ def test_one_seed_keeps_its_interval(table: pd.DataFrame) -> None:
 
 def test_without_labels_there_is_no_table() -> None:
     with pytest.raises(DataError, match="a table of robustness needs labelled test video"):
-        study_table("robustness", [], CELL)
+        study_table("robustness", [], CELL, 0.95)
+
+
+def test_a_mean_of_two_commits_names_none() -> None:
+    rows = [cell("ffp", 0, 0.8), {**cell("ffp", 1, 0.7), "git_commit": "def"}]
+    table = study_table("robustness", rows, CELL, 0.95).set_index("seed")
+    assert table["git_commit"].isna().to_dict() == {"0": False, "1": False, "all": True}
