@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import get_args
+
 import pandas as pd
 from matplotlib.figure import Figure
 
 from flows.figures import INK, MUTED, plain, series_colours
+from flows.heat_maps import heat_maps, variant_title
+from vad_models.settings import Rain
 
 __all__ = ["severity_figure", "weather_figure"]
 
@@ -18,31 +21,14 @@ def weather_figure(cells: pd.DataFrame) -> Figure:
         cells: rows of the robustness table, one a camera, method, condition and signal; cameras are averaged.
     """
     headline = cells[cells["headline"] & (cells["distortion"] == "weather")]
-    panels = list(headline.groupby(["method", "variant", "signal"], sort=False))
-    columns = min(3, len(panels))
-    rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(0.6 + 3.3 * columns, 0.7 + 2.1 * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False)
-    rains = list(dict.fromkeys(["none", "drizzle", "heavy", "torrential"]))
-    for axes in grid.flat[len(panels) :]:
-        axes.set_axis_off()
-    for axes, ((method, variant, signal), panel) in zip(grid.flat, panels, strict=False):
+    panels = {}
+    for (method, variant, signal), panel in headline.groupby(["method", "variant", "signal"], sort=False):
         auc = panel.pivot_table("auc_micro", "rain", "brightness", "mean")
-        auc = auc.reindex(
-            index=[rain for rain in rains if rain in auc.index], columns=sorted(auc.columns)[::-1]
-        )
-        image = axes.imshow(auc, vmin=0.5, vmax=1.0, cmap="viridis", aspect="auto")
-        for (row, column), value in np.ndenumerate(auc.to_numpy()):
-            colour = "white" if value < 0.8 else INK
-            axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=8)
-        axes.set_xticks(range(auc.shape[1]), [f"{value:g}" for value in auc.columns])
-        axes.set_yticks(range(auc.shape[0]), list(auc.index))
-        axes.tick_params(colors=MUTED, labelsize=8, length=0)
-        axes.set_title(f"{_name(method, variant)}: {signal}", fontsize=9, color=INK, loc="left")
-        for spine in axes.spines.values():
-            spine.set_visible(False)
+        rains = [rain for rain in get_args(Rain) if rain in auc.index]
+        auc = auc.reindex(index=rains, columns=sorted(auc.columns)[::-1]).rename(columns="{:g}".format)
+        panels[f"{variant_title(method, variant)}: {signal}"] = auc
+    figure = heat_maps(panels, (3.3, 2.1), (0.6, 0.7), lowest=0.5, fontsize=8)
     figure.supxlabel("brightness", fontsize=9, color=MUTED)
-    figure.colorbar(image, ax=grid, label="micro AUC, per video", shrink=0.8)
     return figure
 
 
@@ -71,7 +57,11 @@ def severity_figure(cells: pd.DataFrame) -> Figure:
             curve = pd.concat([_of(clean, method, variant).assign(severity=0), of_method])
             mean = curve.groupby("severity")[["auc_micro", "auc_low", "auc_high"]].mean()
             axes.plot(
-                mean.index, mean["auc_micro"], color=colour, linewidth=1.6, label=_name(method, variant)
+                mean.index,
+                mean["auc_micro"],
+                color=colour,
+                linewidth=1.6,
+                label=variant_title(method, variant),
             )
             axes.fill_between(
                 mean.index, mean["auc_low"], mean["auc_high"], color=colour, alpha=0.12, linewidth=0
@@ -90,7 +80,3 @@ def severity_figure(cells: pd.DataFrame) -> Figure:
 
 def _of(cells: pd.DataFrame, method: str, variant: str) -> pd.DataFrame:
     return cells[(cells["method"] == method) & (cells["variant"] == variant)]
-
-
-def _name(method: str, variant: str) -> str:
-    return method if variant == "default" else f"{method} ({variant})"

@@ -156,6 +156,7 @@ def robustness(
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from flows.heat_maps import variant_title
     from flows.results import read_results
     from flows.robustness_results import degradation
 
@@ -166,7 +167,7 @@ def robustness(
     for column in ("method", "signal", "clean", "distorted", "loses", "errors / conv_ae"):
         table.add_column(column)
     for row in degradation(read_results(file), "per_video").itertuples():
-        name = row.method if row.variant == "default" else f"{row.method} ({row.variant})"
+        name = variant_title(row.method, row.variant)
         numbers = (
             f"{value:.3f}" for value in (row.clean, row.distorted, row.degradation, row.corruption_error)
         )
