@@ -70,3 +70,20 @@ def test_a_missing_or_broken_file_is_one_sentence(tmp_path: Path) -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         validated(DatasetSettings, {}, "x").holdout = 0.3  # type: ignore[misc]
+
+
+def test_a_missing_profile_or_member_is_named_with_what_there_is() -> None:
+    methods = {"ffp": {"cpu": {}}, "both": {"cpu": {"members": {"ffp": ["prediction"]}, "tail_shape": 1}}}
+    methods["odd"] = {"cpu": {"members": {"magic": ["x"]}}}
+    values = {"benchmark": {"datasets": ["a"], "methods": ["ffp"]}, "datasets": {}, "methods": methods}
+    params = validated(Params, values, "params.yaml")
+    assert params.method_settings("both", "cpu") == {
+        "members": {"ffp": {"method": "ffp", "signals": ["prediction"], "settings": {}}},
+        "tail_shape": 1,
+    }
+    with pytest.raises(SettingsError, match=r"methods\.ffp has no profile 'demo'; it has: cpu\."):
+        params.method_settings("ffp", "demo")
+    with pytest.raises(
+        SettingsError, match=r"no method 'magic' in params.yaml; the methods there are: ffp, both"
+    ):
+        params.method_settings("odd", "cpu")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
@@ -182,17 +182,17 @@ class Params(Frozen):
             )
         values: dict[str, Any] | None = getattr(self.methods[label], profile)
         if values is None:
-            raise SettingsError(f"methods.{label} has no profile {profile!r}.")
+            there = ", ".join(
+                name for name in get_args(Profile) if getattr(self.methods[label], name) is not None
+            )
+            raise SettingsError(f"methods.{label} has no profile {profile!r}; it has: {there}.")
         if not isinstance(values.get("members"), dict):
             return values
-        members = {
-            member: {
-                "method": self.methods[member].variant_of or member if member in self.methods else member,
-                "signals": signals,
-                "settings": self.method_settings(member, profile),
-            }
-            for member, signals in values["members"].items()
-        }
+        members = {}
+        for member, signals in values["members"].items():
+            settings = self.method_settings(member, profile)
+            method = self.methods[member].variant_of or member
+            members[member] = {"method": method, "signals": signals, "settings": settings}
         return {**values, "members": members}
 
     def dataset(self, name: str) -> DatasetSettings:
