@@ -15,6 +15,10 @@ def test_streams_are_the_frames_and_their_maximum_over_the_last_four() -> None:
     assert torch.equal(streams["spatial"], patches[:, 3:])
     for frame in range(5):
         assert torch.equal(streams["temporal"][:, frame], patches[:, frame : frame + 4].amax(1))
+    varied = PatchStreams({"motion": 1.0}, 5, None)(patches)["motion"]
+    for frame in range(5):
+        four = patches[:, frame : frame + 4]
+        assert torch.equal(varied[:, frame], four.amax(1) - four.amin(1))
     early = PatchStreams({"early": 1.0}, 5, None)
     assert early.channels == {"early": 10}
     assert torch.equal(early(patches)["early"], torch.cat([streams["spatial"], streams["temporal"]], -1))
@@ -52,6 +56,12 @@ def test_the_fused_score_adds_the_largest_errors_by_their_range_on_normal_video(
     assert scores["spatial"].tolist() == [6.0]
     assert scores["temporal"].tolist() == [20.0]
     assert scores["fused"].tolist() == [2.0 + 0.5 * 0.5]
+
+
+def test_the_patches_of_a_frame_can_be_averaged() -> None:
+    error = torch.rand(3, 21)
+    scores = PatchStreams({"motion": 1.0}, 4, None, pool="mean").scores({"motion": error})
+    assert torch.allclose(scores["motion"], error.mean(-1))
 
 
 def test_a_stream_that_does_not_exist_scores_nothing() -> None:

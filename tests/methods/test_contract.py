@@ -25,6 +25,8 @@ from vad_models.streaming import Stream
 from vad_models.training import train
 
 METHODS = method_names()
+LEARNS_NOTHING = {"frame_difference"}
+"""Whose scores do not depend on a seed."""
 
 
 def profile_settings(name: str) -> dict[str, Any]:
@@ -131,7 +133,7 @@ def test_the_same_seed_gives_the_same_scores_and_another_does_not(name: str) -> 
     again = score_video(train_briefly(name, 0), video).signals
     headline = method_class(name).headline
     assert np.array_equal(first[headline], again[headline])
-    assert not np.array_equal(first[headline], other[headline])
+    assert np.array_equal(first[headline], other[headline]) == (name in LEARNS_NOTHING)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -181,7 +183,8 @@ def test_wrong_input_is_one_sentence(name: str) -> None:
 @pytest.mark.parametrize("profile", get_args(Profile))
 def test_every_profile_builds(name: str, profile: Profile) -> None:
     method = build_method(name, load_params().method_settings(name, profile), SIZE)
-    assert list(method.phases()) or isinstance(method, Combination)
+    has_phases = not isinstance(method, Combination) and name not in LEARNS_NOTHING
+    assert bool(method.phases()) == has_phases
 
 
 def test_an_unknown_method_or_setting_lists_the_known_ones() -> None:

@@ -73,6 +73,16 @@ def test_loss_is_prediction_compactness_and_separateness() -> None:
     assert torch.allclose(losses["loss"], prediction + 0.2 * compactness + 0.3 * separateness)
 
 
+def test_a_residual_network_predicts_the_change_since_the_last_frame() -> None:
+    method, clips = build(residual=True, normalise=False), torch.rand(2, 4, 1, 32, 48)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in method.net.unet.modules())
+    with torch.no_grad():
+        method.net.unet.head.weight.zero_()
+        method.net.unet.head.bias.fill_(0.2)  # type: ignore[union-attr]
+        predicted, _ = method.predict(clips)
+    assert torch.allclose(predicted, clips[:, 3] + 0.1, atol=1e-6)
+
+
 def test_the_memory_follows_the_queries_of_training_and_nothing_else() -> None:
     method, features = build(), {"frames": as_frames(blobs(6, 2))[None]}
     before = method.net.memory.items.clone()

@@ -126,7 +126,7 @@ def test_fitted_it_begins_as_sparse_coding_with_normal_patches() -> None:
 
 def test_weights_of_the_objective_stay_possible() -> None:
     method = build()
-    network = method.models["temporal"]
+    network = method.models["motion"]
     for parameter in (network.sparsity, network.coherence, network.gamma):
         parameter.data.fill_(-1.0)
     method.after_step("training")
@@ -134,7 +134,7 @@ def test_weights_of_the_objective_stay_possible() -> None:
     assert network.gamma.item() == pytest.approx(0.01)
 
 
-def test_a_score_is_the_largest_error_of_the_windows_last_frame() -> None:
+def test_a_score_is_the_mean_error_of_the_windows_last_frame() -> None:
     method = build()
     method.fit({"patches": patches_of(method)}, "training")
     with torch.no_grad():
@@ -145,14 +145,19 @@ def test_a_score_is_the_largest_error_of_the_windows_last_frame() -> None:
             for stream, inputs in method.streams(window).items():
                 network = method.models[stream]
                 rebuilt = network.codes(inputs)[-1] @ network.decoder.T
-                expected = (inputs[-1] - rebuilt).square().sum(-1).max()
+                expected = (inputs[-1] - rebuilt).square().sum(-1).mean()
                 assert torch.allclose(scores[stream][first], expected, atol=1e-5)
         assert method.error_map(features).shape == (16 - method.clip.frames + 1, 4, 4)
 
 
 @pytest.mark.parametrize(
     ("variant", "window", "absent"),
-    [("spatial", 10, {"temporal"}), ("temporal", 13, {"spatial"}), ("early", 13, {"spatial", "temporal"})],
+    [
+        ("spatial", 10, {"temporal", "motion"}),
+        ("temporal", 13, {"spatial", "motion"}),
+        ("motion", 13, {"spatial", "temporal"}),
+        ("early", 13, {"spatial", "temporal", "motion"}),
+    ],
 )
 def test_variants_differ_in_their_streams(variant: str, window: int, absent: set[str]) -> None:
     assert load_params().methods[f"srnn_ae_{variant}"].variant_of == "srnn_ae"

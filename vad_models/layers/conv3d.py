@@ -21,8 +21,13 @@ Stride = tuple[int, int, int]
 _C = TypeVar("_C", nn.Conv3d, nn.ConvTranspose3d)
 
 
-def clips(frames: Tensor, length: int) -> Tensor:
-    """Every window of consecutive frames as a clip: (..., n, C, H, W) -> (m, C, length, H, W), channels last."""
+def clips(frames: Tensor, length: int, changes: bool = False) -> Tensor:
+    """Every window of consecutive frames as a clip: (..., n, C, H, W) -> (m, C, length, H, W), channels last.
+
+    With `changes`, a clip holds what changed since the frame before, and the first frame begins none: m is smaller.
+    """
+    if changes:
+        frames = frames[..., 1:, :, :, :] - frames[..., :-1, :, :, :]
     stacked = windows(frames, length).flatten(0, -5).transpose(1, 2)
     return stacked.contiguous(memory_format=torch.channels_last_3d)
 

@@ -1,7 +1,9 @@
 """Methods on patches of a frame (Luo et al. 2019, section 3.6): features of a fixed network, in streams.
 
 A frame is 21 patches of a spatial pyramid. The spatial stream is the frame's own features, the temporal stream their
-maximum over four frames; each has a model of its own, and a frame is as abnormal as its worst patch.
+maximum over four frames; each has a model of its own, and a frame is as abnormal as its worst patch. The paper also
+takes features of the optical flow; here what stands for them is the motion stream, by how much the features of a patch
+vary over four frames.
 """
 
 from __future__ import annotations
@@ -12,21 +14,31 @@ from functools import reduce
 from typing import Any, ClassVar, Literal, cast
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from vad_models.contract import ClipSpec, Features, Method, MethodSettings
+from vad_models.contract import ClipSpec, Features, Method, MethodSettings, Phase
 from vad_models.errors import SettingsError
 from vad_models.layers.pyramid import BackboneSettings, PyramidFeatures
 from vad_models.settings import FrameSize
 
-__all__ = ["POOLED", "PatchMethod", "PatchModel", "PatchSettings", "PatchStreams", "Stream"]
+__all__ = [
+    "POOLED",
+    "PatchMethod",
+    "PatchModel",
+    "PatchSequenceMethod",
+    "PatchSequenceSettings",
+    "PatchSettings",
+    "PatchStreams",
+    "Stream",
+]
 
-Stream = Literal["spatial", "temporal", "early"]
-"""`spatial`: features of a frame; `temporal`: their maximum over `POOLED` frames; `early`: both, concatenated."""
+Stream = Literal["spatial", "temporal", "motion", "early"]
+"""`spatial`: features of a frame; `temporal`: their maximum over `POOLED` frames; `motion`: their maximum less their
+minimum there; `early`: `spatial` and `temporal`, concatenated."""
 
 POOLED = 4
-"""Frames, up to the scored one, whose features the temporal stream takes the element-wise maximum of (section 3.6)."""
+"""Frames, up to the scored one, whose features the streams beside `spatial` are made of (section 3.6)."""
 
 _PATCHES = 1 + 4 + 16
 """Of the spatial pyramid of a frame."""
@@ -43,6 +55,25 @@ class PatchSettings(MethodSettings):
     """Principal axes that the features are reduced to; none: all features (the paper)."""
     standardise: bool = False
     """Score a patch by its error in deviations from normal errors in the same place; false: the error (the paper)."""
+    pool: Literal["largest", "mean"] = "largest"
+    """What the frame's score is of the patches' errors."""
+
+
+class PatchSequenceSettings(PatchSettings):
+    """Settings of methods that judge a patch by the frames before it."""
+
+    training: Phase
+    """The only phase; its sequences are as long as the windows that are scored."""
+
+    @model_validator(mode="after")
+    def _long_enough_and_fitted_where_reduced(self) -> PatchSequenceSettings:
+        if self.training.sequence < POOLED + 1:
+            raise ValueError(
+                f"training.sequence must be at least {POOLED + 1} frames, for the temporal maximum"
+            )
+        if self.components is not None and not self.training.fit_sequences:
+            raise ValueError("training.fit_sequences must be at least 1 where components are asked for")
+        return self
 
 
 class PatchModel(nn.Module):
@@ -74,9 +105,9 @@ class PatchMethod(Method):
         build: channels of a stream -> its model.
     """
 
-    signals: ClassVar[tuple[str, ...]] = ("fused", "spatial", "temporal")
+    signals: ClassVar[tuple[str, ...]] = ("fused", "spatial", "temporal", "motion")
     headline: ClassVar[str] = "fused"
-    calibrated_on: ClassVar[tuple[str, ...]] = ("spatial", "temporal")
+    calibrated_on: ClassVar[tuple[str, ...]] = ("spatial", "temporal", "motion")
 
     models: Mapping[str, Any]
     """Stream -> `PatchModel`."""
@@ -87,7 +118,11 @@ class PatchMethod(Method):
         super().__init__(settings, size)
         self.pyramid = PyramidFeatures(settings.backbone, size)
         self.streams = PatchStreams(
-            settings.streams, self.pyramid.channels, settings.components, settings.standardise
+            settings.streams,
+            self.pyramid.channels,
+            settings.components,
+            settings.standardise,
+            settings.pool,
         )
         window = frames or self.streams.warmup + 1
         self.clip = ClipSpec(window, window - 1, size)
@@ -138,6 +173,25 @@ class PatchMethod(Method):
         }
 
 
+class PatchSequenceMethod(PatchMethod):
+    """A method whose window is a training sequence.
+
+    Args:
+        settings: of the method.
+        size: of the frames.
+        build: channels of a stream -> its model.
+    """
+
+    def __init__(
+        self, settings: PatchSequenceSettings, size: FrameSize, build: Callable[[int], PatchModel]
+    ) -> None:
+        super().__init__(settings, size, settings.training.sequence, build)
+        self.training_phase = settings.training
+
+    def phases(self) -> Mapping[str, Phase]:
+        return {"training": self.training_phase}
+
+
 class PatchStreams(nn.Module):
     """From the patches of frames to the streams that are coded, and from the streams' errors to scores.
 
@@ -147,6 +201,7 @@ class PatchStreams(nn.Module):
         components: principal axes that a stream is reduced to, fitted on normal patches and scaled to a mean squared
             length of 1; none: features as they come.
         standardise: compare each patch's error with the errors of normal video in the same place, as seen in training.
+        pool: what a stream's score is of its patches' errors.
 
     Raises:
         SettingsError: there are fewer channels than components.
@@ -161,9 +216,11 @@ class PatchStreams(nn.Module):
         channels: int,
         components: int | None,
         standardise: bool = False,
+        pool: Literal["largest", "mean"] = "largest",
     ) -> None:
         super().__init__()
         self.weights = dict(weights)
+        self.pool = pool
         self.reduced = components is not None
         self.channels: dict[str, int] = {}
         """Of each stream."""
@@ -228,18 +285,18 @@ class PatchStreams(nn.Module):
                 self.lowest[index], self.highest[index] = scores[stream].aminmax()
 
     def scores(self, errors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Errors of each stream's patches (m, P) -> signals (m,): the largest patch of each stream, and `fused`.
+        """Errors of each stream's patches (m, P) -> signals (m,): the patches of each stream pooled, and `fused`.
 
         `fused` is the weighted sum of eq. 14, with the ends of normal video instead of those of the test video, which
         a camera does not know. A stream that does not exist scores 0.
         """
-        largest = {stream: error.amax(-1) for stream, error in self._compared(errors).items()}
-        nothing = torch.zeros_like(next(iter(largest.values())))
-        return {
-            "fused": self._fused(largest),
-            "spatial": largest.get("spatial", nothing),
-            "temporal": largest.get("temporal", nothing),
+        pooled = {
+            stream: error.amax(-1) if self.pool == "largest" else error.mean(-1)
+            for stream, error in self._compared(errors).items()
         }
+        nothing = torch.zeros_like(next(iter(pooled.values())))
+        alone = {stream: pooled.get(stream, nothing) for stream in ("spatial", "temporal", "motion")}
+        return {"fused": self._fused(pooled), **alone}
 
     def error_map(self, errors: Mapping[str, Tensor]) -> Tensor:
         """Errors of each stream's 21 patches (m, 21) -> (m, 4, 4): the mean, per cell, of the patches that hold it."""
@@ -272,7 +329,10 @@ class PatchStreams(nn.Module):
             else:
                 shifted = [patches[..., first : first + frames, :, :] for first in range(POOLED)]
                 temporal = reduce(torch.maximum, shifted)
-                streams[stream] = temporal if stream == "temporal" else torch.cat([spatial, temporal], -1)
+                if stream == "motion":
+                    streams[stream] = temporal - reduce(torch.minimum, shifted)
+                else:
+                    streams[stream] = temporal if stream == "temporal" else torch.cat([spatial, temporal], -1)
         return streams
 
     def _fused(self, values: Mapping[str, Tensor]) -> Tensor:

@@ -40,6 +40,8 @@ class Conv3dAESettings(MethodSettings):
     tenth of the work; false: they halve by max-pooling, and one more convolution ends the decoder, as in the paper."""
     subtract_background: bool = False
     """Work on what differs from the mean of the training frames."""
+    changes: bool = False
+    """Rebuild what changed since the frame before; false: the frames, as in the paper."""
     prediction: float = Field(default=1.0, ge=0)
     """Weight of the prediction loss."""
     training: Phase
@@ -62,7 +64,8 @@ class Conv3dAE(Method):
         super().__init__(settings, size)
         self.settings = settings
         length = settings.clip
-        self.clip = ClipSpec(2 * length, length + length // 2, size)
+        before = int(settings.changes)
+        self.clip = ClipSpec(2 * length + before, length + length // 2 + before, size)
         widths = (size.channels, *settings.channels)
         self.encoder = nn.Sequential(
             *[_halving(i, o, settings.strided) for i, o in pairwise(widths)],
@@ -111,9 +114,10 @@ class Conv3dAE(Method):
         return self._errors(self.reconstructor, self.encoder(seen), seen).mean((1, 2))
 
     def _past_and_seen(self, features: Features) -> tuple[Tensor, Tensor]:
-        """First and last T frames of every window, (m, C, T, H, W) each."""
-        frames, length = features["frames"], self.settings.clip
-        return clips(frames[..., :-length, :, :, :], length), clips(frames[..., length:, :, :, :], length)
+        """First and last T frames (or changes) of every window, (m, C, T, H, W) each."""
+        frames, length, changes = features["frames"], self.settings.clip, self.settings.changes
+        past, seen = frames[..., :-length, :, :, :], frames[..., length:, :, :, :]
+        return clips(past, length, changes), clips(seen, length, changes)
 
     def _errors(self, decoder: nn.Module, codes: Tensor, truth: Tensor) -> Tensor:
         """Squared errors, (m, C, T, H, W), of what a decoder makes of codes."""

@@ -44,6 +44,8 @@ class ITAESettings(MethodSettings):
     """Channels of the motion path's layers; none: one path only (first column of Table 3)."""
     foreground: bool = False
     """Rebuild frames less the camera's mean frame: the background need not be learned."""
+    changes: bool = False
+    """Rebuild what changed since the frame before; false: the frames, as in the paper."""
     halvings: Literal[2, 3] = 3
     """How often height and width are halved: 3 (Table 1), or 2 for small foregrounds (UCSD in the paper)."""
     gradient: float = Field(default=1.0, ge=0)
@@ -71,11 +73,10 @@ class ITAESettings(MethodSettings):
 
     @model_validator(mode="after")
     def _trained_on_clips(self) -> ITAESettings:
+        frames = self.clip + int(self.changes)
         for phase in (self.autoencoder, self.density):
-            if phase.sequence != self.clip:
-                raise ValueError(
-                    f"a training sequence is one clip of {self.clip} frames, not {phase.sequence}"
-                )
+            if phase.sequence != frames:
+                raise ValueError(f"a training sequence is one clip of {frames} frames, not {phase.sequence}")
         if not self.density.fit_sequences:
             raise ValueError(
                 "density.fit_sequences must be at least 1, for the flows begin with what they see"
@@ -107,11 +108,11 @@ class ITAE(Method):
             )
         self.settings = settings
         length = settings.clip
-        self.clip = (
-            ClipSpec(2 * length - 1, length - 1, size)
-            if settings.overlap
-            else ClipSpec(length, length // 2, size)
-        )
+        # Of the clips of a window, those that contain the target, or the one around it.
+        self.target = length - 1 if settings.overlap else length // 2
+        before = int(settings.changes)
+        frames = 2 * length - 1 if settings.overlap else length
+        self.clip = ClipSpec(frames + before, self.target + before, size)
         self.autoencoder = TwoPathAE(settings, size.channels)
         flow = (settings.flow_steps, settings.flow_levels, settings.flow_hidden)
         appearance = (3 if settings.hint != "none" else 2) * length // _EVERY
@@ -176,7 +177,7 @@ class ITAE(Method):
         scores = {"reconstruction": reconstruction, "nll_motion": torch.zeros_like(reconstruction)}
         if wanted - {"reconstruction"}:
             # A clip's likelihood is its middle frame's.
-            first = self.clip.target - self.settings.clip // 2
+            first = self.target - self.settings.clip // 2
             for name, nll in self._likelihoods(self._summaries(frames, codes, rebuilt)).items():
                 scores[name] = nll[first : first + len(reconstruction)]
             scores["total"] = self._total(scores)
@@ -193,7 +194,7 @@ class ITAE(Method):
         return self._of_frames((rebuilt - frames).abs().mean(1))
 
     def _clips(self, features: Features) -> Tensor:
-        return clips(features["frames"] - self.background, self.settings.clip)
+        return clips(features["frames"] - self.background, self.settings.clip, self.settings.changes)
 
     def _total(self, scores: Mapping[str, Tensor]) -> Tensor:
         """Eq. 9."""
@@ -218,7 +219,7 @@ class ITAE(Method):
         """What clips say of their frames, (m, T, ...) -> what is said of each target, (windows, ...)."""
         length = self.settings.clip
         if not self.settings.overlap:
-            return of_clips[:, self.clip.target]
+            return of_clips[:, self.target]
         # Target i is frame T - 1 - k of clip i + k.
         count = len(of_clips) - length + 1
         return torch.stack([of_clips[k : k + count, length - 1 - k] for k in range(length)]).mean(0)

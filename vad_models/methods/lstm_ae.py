@@ -9,39 +9,26 @@ The paper says of its own no more than that it takes the same features.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 
-from vad_models.contract import MethodSettings, Phase
-from vad_models.layers.patches import POOLED, PatchMethod, PatchModel, PatchSettings
+from vad_models.contract import MethodSettings
+from vad_models.layers.patches import PatchModel, PatchSequenceMethod, PatchSequenceSettings
 from vad_models.settings import FrameSize
 
 __all__ = ["LSTMAE", "LSTMAESettings"]
 
 
-class LSTMAESettings(PatchSettings):
+class LSTMAESettings(PatchSequenceSettings):
     """Settings of `lstm_ae`."""
 
     hidden: int = Field(default=512, ge=1)
     """Units of the LSTMs; what a window is squeezed to."""
-    training: Phase
-    """The only phase; its sequences are as long as the windows that are scored."""
-
-    @model_validator(mode="after")
-    def _long_enough_and_fitted_where_reduced(self) -> LSTMAESettings:
-        if self.training.sequence < POOLED + 1:
-            raise ValueError(
-                f"training.sequence must be at least {POOLED + 1} frames, for the temporal maximum"
-            )
-        if self.components is not None and not self.training.fit_sequences:
-            raise ValueError("training.fit_sequences must be at least 1 where components are asked for")
-        return self
 
 
-class LSTMAE(PatchMethod):
+class LSTMAE(PatchSequenceMethod):
     """Rebuilds the patches of a window from one state of a recurrent network."""
 
     name: ClassVar[str] = "lstm_ae"
@@ -49,14 +36,8 @@ class LSTMAE(PatchMethod):
     Settings: ClassVar[type[MethodSettings]] = LSTMAESettings
 
     def __init__(self, settings: LSTMAESettings, size: FrameSize) -> None:
-        frames = settings.training.sequence
-        super().__init__(
-            settings, size, frames, lambda channels: SequenceAutoencoder(channels, settings.hidden)
-        )
+        super().__init__(settings, size, lambda channels: SequenceAutoencoder(channels, settings.hidden))
         self.settings = settings
-
-    def phases(self) -> Mapping[str, Phase]:
-        return {"training": self.settings.training}
 
 
 class SequenceAutoencoder(PatchModel):

@@ -44,6 +44,8 @@ class MemAESettings(MethodSettings):
     """Weight of the entropy of the attention (alpha), in nats."""
     subtract_background: bool = False
     """Work on what differs from the mean of the training frames."""
+    changes: bool = False
+    """Rebuild what changed since the frame before; false: the frames, as in the paper."""
     training: Phase
     """The only phase."""
 
@@ -63,7 +65,8 @@ class MemAE(Method):
         super().__init__(settings, size)
         self.settings = settings
         # The error of a clip is the error of its middle frame's surroundings.
-        self.clip = ClipSpec(settings.clip, settings.clip // 2, size)
+        before = int(settings.changes)
+        self.clip = ClipSpec(settings.clip + before, settings.clip // 2 + before, size)
         first, *further = pairwise((size.channels, *settings.channels))
         self.encoder = nn.Sequential(
             conv3d_block(*first, _FIRST), *[conv3d_block(i, o, _FURTHER) for i, o in further]
@@ -94,7 +97,7 @@ class MemAE(Method):
         return self.decoder(code)[..., :length, :height, :width], entropy
 
     def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
-        seen = clips(features["frames"], self.clip.frames)
+        seen = self._clips(features)
         rebuilt, entropies = self.reconstruct(seen)
         # The paper's weight of the entropy is that of frames in [-1, 1].
         reconstruction, entropy = (2 * (rebuilt - seen)).square().mean(), entropies.mean()
@@ -105,7 +108,7 @@ class MemAE(Method):
         }
 
     def score(self, features: Features, signals: Sequence[str] | None = None) -> dict[str, Tensor]:
-        seen = clips(features["frames"], self.clip.frames)
+        seen = self._clips(features)
         rebuilt, entropy = self.reconstruct(seen)
         every = {
             "reconstruction": (rebuilt - seen).square().mean((1, 2, 3, 4)),
@@ -113,6 +116,9 @@ class MemAE(Method):
         }
         return {signal: every[signal] for signal in signals or self.signals}
 
+    def _clips(self, features: Features) -> Tensor:
+        return clips(features["frames"], self.settings.clip, self.settings.changes)
+
     def error_map(self, features: Features) -> Tensor:
-        seen = clips(features["frames"], self.clip.frames)
+        seen = self._clips(features)
         return (self.reconstruct(seen)[0] - seen).square().mean((1, 2))

@@ -37,6 +37,10 @@ class MNADSettings(MethodSettings):
     """Channels of the U-Net's levels, finest first; the last is the length of a query."""
     items: int = Field(default=10, ge=2)
     """Items of the memory (M)."""
+    normalise: bool = True
+    """Batch normalisation in the U-Net."""
+    residual: bool = False
+    """The network predicts the change since the last frame; false: the frame itself, as in the paper."""
     compactness: float = Field(default=0.1, ge=0)
     """Weight of the feature compactness loss (lambda_c)."""
     separateness: float = Field(default=0.1, ge=0)
@@ -65,7 +69,11 @@ class MNAD(Method):
         self.settings = settings
         self.clip = ClipSpec(settings.inputs + 1, settings.inputs, size)
         self.net = MemoryUNet(
-            settings.inputs * size.channels, size.channels, settings.channels, settings.items
+            settings.inputs * size.channels,
+            size.channels,
+            settings.channels,
+            settings.items,
+            settings.normalise,
         )
         self.register_buffer("normal_mean", torch.zeros(len(self.calibrated_on)))
         self.register_buffer("normal_deviation", torch.ones(len(self.calibrated_on)))
@@ -86,9 +94,11 @@ class MNAD(Method):
             clips: (n, inputs, C, H, W) in [0, 1].
 
         Returns:
-            (n, C, H, W) in [0, 1], and (n, h, w, D) of length 1.
+            (n, C, H, W), and (n, h, w, D) of length 1.
         """
         predicted, queries = self.net(2 * clips.flatten(1, 2) - 1)
+        if self.settings.residual:
+            return clips[:, -1] + predicted / 2, queries
         return (predicted.tanh() + 1) / 2, queries
 
     def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
@@ -140,13 +150,16 @@ class MemoryUNet(nn.Module):
         outputs: channels out, unbounded.
         channels: of the levels, finest first.
         items: of the memory.
+        normalise: batch normalisation after the convolutions.
     """
 
-    def __init__(self, inputs: int, outputs: int, channels: Sequence[int], items: int) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, channels: Sequence[int], items: int, normalise: bool = True
+    ) -> None:
         super().__init__()
         deep = channels[-1]
-        self.unet = UNet(inputs, outputs, channels, normalise=True)
-        self.unet.down[-1] = nn.Sequential(*list(self.unet.down[-1].children())[:-2])
+        self.unet = UNet(inputs, outputs, channels, normalise)
+        self.unet.down[-1] = nn.Sequential(*list(self.unet.down[-1].children())[: -2 if normalise else -1])
         self.memory = PrototypeMemory(items, deep)
         self.join = nn.Sequential(conv_block(2 * deep, deep), conv_block(deep, deep))
 

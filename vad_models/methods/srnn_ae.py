@@ -14,17 +14,16 @@ and so do we.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import sqrt
 from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 
-from vad_models.contract import MethodSettings, Phase
-from vad_models.layers.patches import POOLED, PatchMethod, PatchModel, PatchSettings
+from vad_models.contract import MethodSettings
+from vad_models.layers.patches import PatchModel, PatchSequenceMethod, PatchSequenceSettings
 from vad_models.layers.sparse_coding import (
     gaussian_similarity,
     random_columns,
@@ -36,7 +35,7 @@ from vad_models.settings import FrameSize
 __all__ = ["SRNNAE", "SRNNAESettings"]
 
 
-class SRNNAESettings(PatchSettings):
+class SRNNAESettings(PatchSequenceSettings):
     """Settings of `srnn_ae`."""
 
     dictionary: int = Field(default=2048, ge=1)
@@ -53,21 +52,9 @@ class SRNNAESettings(PatchSettings):
     """Units of the learned similarity's layer."""
     bandwidth: float = Field(default=100.0, gt=0)
     """delta^2 of the Gaussian similarity."""
-    training: Phase
-    """The only phase; its sequences are as long as the windows that are scored."""
-
-    @model_validator(mode="after")
-    def _long_enough_and_fitted_where_reduced(self) -> SRNNAESettings:
-        if self.training.sequence < POOLED + 1:
-            raise ValueError(
-                f"training.sequence must be at least {POOLED + 1} frames, for the temporal maximum"
-            )
-        if self.components is not None and not self.training.fit_sequences:
-            raise ValueError("training.fit_sequences must be at least 1 where components are asked for")
-        return self
 
 
-class SRNNAE(PatchMethod):
+class SRNNAE(PatchSequenceMethod):
     """Rebuilds the patches of a frame from codes that a stacked recurrent network finds in K steps."""
 
     name: ClassVar[str] = "srnn_ae"
@@ -75,12 +62,8 @@ class SRNNAE(PatchMethod):
     Settings: ClassVar[type[MethodSettings]] = SRNNAESettings
 
     def __init__(self, settings: SRNNAESettings, size: FrameSize) -> None:
-        frames = settings.training.sequence
-        super().__init__(settings, size, frames, lambda channels: UnrolledSISTA(channels, settings))
+        super().__init__(settings, size, lambda channels: UnrolledSISTA(channels, settings))
         self.settings = settings
-
-    def phases(self) -> Mapping[str, Phase]:
-        return {"training": self.settings.training}
 
     def begin(self, phase: str) -> list[dict[str, Any]]:
         return [{"params": [*network.parameters()]} for network in self.models.values()]

@@ -9,7 +9,6 @@ depends on its window alone and not on when the camera was switched on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -17,8 +16,8 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from vad_models.contract import MethodSettings, Phase
-from vad_models.layers.patches import POOLED, PatchMethod, PatchModel, PatchSettings
+from vad_models.contract import MethodSettings
+from vad_models.layers.patches import PatchModel, PatchSequenceMethod, PatchSequenceSettings
 from vad_models.layers.sparse_coding import (
     gaussian_similarity,
     random_columns,
@@ -30,7 +29,7 @@ from vad_models.settings import FrameSize
 __all__ = ["TSC", "TSCSettings"]
 
 
-class TSCSettings(PatchSettings):
+class TSCSettings(PatchSequenceSettings):
     """Settings of `tsc`."""
 
     dictionary: int = Field(default=2048, ge=1)
@@ -43,15 +42,9 @@ class TSCSettings(PatchSettings):
     """Weight of the difference to the codes before (lambda_2)."""
     bandwidth: float = Field(default=100.0, gt=0)
     """delta^2 of the Gaussian similarity (eq. 10)."""
-    training: Phase
-    """The only phase; its sequences are as long as the windows that are scored."""
 
     @model_validator(mode="after")
-    def _fitted_on_whole_sequences(self) -> TSCSettings:
-        if self.training.sequence < POOLED + 1:
-            raise ValueError(
-                f"training.sequence must be at least {POOLED + 1} frames, for the temporal maximum"
-            )
+    def _fitted(self) -> TSCSettings:
         if not self.training.fit_sequences:
             raise ValueError(
                 "training.fit_sequences must be at least 1, for the dictionary begins with patches"
@@ -59,7 +52,7 @@ class TSCSettings(PatchSettings):
         return self
 
 
-class TSC(PatchMethod):
+class TSC(PatchSequenceMethod):
     """Dictionary learning: codes by SISTA, dictionary by projected gradient descent, in turns."""
 
     name: ClassVar[str] = "tsc"
@@ -67,12 +60,8 @@ class TSC(PatchMethod):
     Settings: ClassVar[type[MethodSettings]] = TSCSettings
 
     def __init__(self, settings: TSCSettings, size: FrameSize) -> None:
-        frames = settings.training.sequence
-        super().__init__(settings, size, frames, lambda channels: Dictionary(channels, settings))
+        super().__init__(settings, size, lambda channels: Dictionary(channels, settings))
         self.settings = settings
-
-    def phases(self) -> Mapping[str, Phase]:
-        return {"training": self.settings.training}
 
     def begin(self, phase: str) -> list[dict[str, Any]]:
         return [{"params": [dictionary.columns for dictionary in self.models.values()]}]
