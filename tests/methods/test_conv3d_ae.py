@@ -18,7 +18,7 @@ from vad_models.settings import FrameSize, load_params
 
 def build(size: FrameSize = SIZE, **changes: Any) -> Conv3dAE:
     torch.manual_seed(0)
-    method = build_method("conv3d_ae", short_settings("conv3d_ae") | changes, size)
+    method = build_method("conv3d_ae", short_settings("conv3d_ae") | {"changes": False} | changes, size)
     assert isinstance(method, Conv3dAE)
     return method.eval()
 
@@ -109,3 +109,19 @@ def test_the_background_is_subtracted_where_asked_for() -> None:
         assert np.allclose(method.background.movedim(0, -1).numpy(), expected, atol=1e-6)
         frames = as_frames(videos[0])
         assert torch.equal(method.features(frames)["frames"], frames - method.background)
+
+
+def test_with_changes_both_clips_hold_what_changed_since_the_frame_before() -> None:
+    method, frames = build(changes=True), as_frames(blobs(18, 1))
+    assert (method.clip.frames, method.clip.target, method.clip.lookahead) == (17, 13, 3)
+    with torch.no_grad():
+        scores = method.score(method.features(frames))
+        for index in range(2):
+            changed = frames[index : index + 17].diff(dim=0).transpose(0, 1)[None]
+            past, seen = changed[:, :, :8], changed[:, :, 8:]
+            rebuilt = method.reconstructor(method.encoder(seen))
+            assert torch.allclose(
+                scores["reconstruction"][index], (rebuilt - seen).square().mean(), rtol=1e-4
+            )
+            by_frame = (method.predictor(method.encoder(past)) - seen).square().mean((0, 1, 3, 4))
+            assert torch.allclose(scores["prediction"][index], by_frame @ method.weights, rtol=1e-4)

@@ -17,7 +17,7 @@ from vad_models.settings import FrameSize, load_params
 
 def build(size: FrameSize = SIZE, **changes: Any) -> MemAE:
     torch.manual_seed(0)
-    method = build_method("mem_ae", short_settings("mem_ae") | changes, size)
+    method = build_method("mem_ae", short_settings("mem_ae") | {"changes": False} | changes, size)
     assert isinstance(method, MemAE)
     return method.eval()
 
@@ -106,3 +106,15 @@ def test_the_background_is_subtracted_where_asked_for() -> None:
         assert np.allclose(method.background.movedim(0, -1).numpy(), expected, atol=1e-6)
         frames = as_frames(videos[0])
         assert torch.equal(method.features(frames)["frames"], frames - method.background)
+
+
+def test_with_changes_the_clip_holds_what_changed_since_the_frame_before() -> None:
+    method, frames = build(changes=True), as_frames(blobs(20, 3))
+    assert (method.clip.frames, method.clip.target) == (9, 5)
+    with torch.no_grad():
+        scores = method.score(method.features(frames))
+        for index in range(3):
+            seen = frames[index : index + 9].diff(dim=0).transpose(0, 1)[None]
+            rebuilt, _ = method.reconstruct(seen)
+            error = (rebuilt - seen).square().mean()
+            assert torch.allclose(scores["reconstruction"][index], error, rtol=1e-4)
