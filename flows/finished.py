@@ -71,6 +71,17 @@ class FinishedJob:
         """The settings that the scores were measured with."""
         return EvaluationSettings.model_validate(self.metrics["evaluation"])
 
+    @cached_property
+    def signals(self) -> list[str]:
+        """The signals that the job has: the headline, and of the method's others those that its variant moves."""
+        every: list[str] = self.metrics["signals"]
+        return [signal for signal in every if signal == self.headline or self.scores[signal].nunique() > 1]
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """The entries of `metrics.json` of these signals: one a signal and normalisation."""
+        return [entry for entry in self.metrics["metrics"] if entry["signal"] in self.signals]
+
     @property
     def labelled(self) -> bool:
         """Whether there was labelled test video to measure on."""

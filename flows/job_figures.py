@@ -55,7 +55,7 @@ def write_job_figures(finished: FinishedJob, store: FrameStore) -> Path:
 def _roc(finished: FinishedJob) -> Figure:
     """ROC of every signal under the headline normalisation."""
     curves, notes = {}, {}
-    for signal in finished.metrics["signals"]:
+    for signal in finished.signals:
         entry = finished.measured(signal, finished.normalisation)
         if entry is not None and 0 < entry["frames_abnormal"] < entry["frames_scored"]:
             curves[signal] = finished.test_frames(signal).dropna(subset="label")

@@ -114,7 +114,7 @@ def _training_rows(trained: Sequence[FinishedJob]) -> Iterator[dict[str, Any]]:
             "fingerprint": finished.job.fingerprint,
             "command": _command(finished.job, camera=finished.job.camera, seed=finished.job.seed),
         }
-        yield from _metric_rows(finished, named, finished.metrics["metrics"])
+        yield from _metric_rows(finished, named, finished.entries)
 
     first = trained[0]
     scores = pd.concat([finished.scores for finished in trained], ignore_index=True)
@@ -154,7 +154,7 @@ def _costs(trained: Sequence[FinishedJob]) -> dict[str, float]:
 
 def _measured(finished: FinishedJob, scores: pd.DataFrame) -> list[dict[str, Any]]:
     labels = next(entry["labels"] for entry in finished.metrics["metrics"])
-    return measure(scores, finished.metrics["signals"], NORMALISATIONS, labels, finished.evaluation)
+    return measure(scores, finished.signals, NORMALISATIONS, labels, finished.evaluation)
 
 
 def _metric_rows(

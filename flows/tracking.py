@@ -234,7 +234,7 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _final_metrics(finished: FinishedJob) -> dict[str, float]:
     """Every number of `metrics.json`; the headline's (signal and normalisation) also by their bare name."""
     numbers = {name: finished.metrics.get(name) for name in _SCALARS}
-    for entry in finished.metrics["metrics"]:
+    for entry in finished.entries:
         for name in _FRAME_METRICS:
             numbers[f"{name}/{entry['signal']}/{entry['normalisation']}"] = entry.get(name)
     headline = finished.measured(finished.headline, finished.normalisation) or {}

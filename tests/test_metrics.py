@@ -101,6 +101,10 @@ def test_equal_error_rate_is_where_the_two_errors_meet() -> None:
     assert equal_error_rate(labels, np.array([0, 1, 2, 5, 4, 6, 7, 8.0])) == 0.25
 
 
+def test_the_equal_error_rate_of_scores_that_are_all_the_same_is_a_half() -> None:
+    assert equal_error_rate(np.array([True, False, False]), np.zeros(3)) == 0.5
+
+
 def test_one_class_gives_nan_and_no_error() -> None:
     found = frame_metrics(
         np.ones(4, bool),

@@ -163,9 +163,13 @@ def macro_auc(truth: np.ndarray, scores: np.ndarray, videos: np.ndarray) -> tupl
 
 
 def equal_error_rate(truth: np.ndarray, scores: np.ndarray) -> float:
-    """False positive rate where it is nearest to the false negative rate (FPR + TPR nearest 1)."""
+    """False positive rate where it is nearest to the false negative rate (FPR + TPR nearest 1).
+
+    Where two points of the curve are as near, as with scores that are all the same, it is the mean of theirs.
+    """
     false_positive, true_positive, _ = roc_curve(truth, scores)
-    return float(false_positive[np.argmin(np.abs(false_positive + true_positive - 1))])
+    distance = np.abs(false_positive + true_positive - 1)
+    return float(false_positive[distance == distance.min()].mean())
 
 
 def _bootstrap(

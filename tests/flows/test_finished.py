@@ -8,6 +8,7 @@ from flows.finished import FinishedJob, finished_jobs, read_finished
 from flows.paths import Paths
 from tests.flows.made_up import MakeJob
 from vad_models.errors import JobError
+from vad_models.scoring import write_scores
 
 
 def test_finished_jobs_are_found_in_order(paths: Paths, benchmark: list[FinishedJob]) -> None:
@@ -35,3 +36,11 @@ def test_test_frames_are_normalised_headline_scores(make_job: MakeJob) -> None:
     assert frames["score"].min() == 0
     assert frames["score"].max() == 1
     assert len(frames) == 4 * 36
+
+
+def test_a_signal_that_the_variant_never_moves_is_none_of_its_signals(make_job: MakeJob) -> None:
+    finished = make_job("conv_ae", signals=("reconstruction", "absent"))
+    write_scores(finished.scores.assign(absent=0.0), finished.directory / "scores.parquet")
+    again = read_finished(finished.directory)
+    assert again.signals == ["reconstruction"]
+    assert {entry["signal"] for entry in again.entries} == {"reconstruction"}
