@@ -22,7 +22,9 @@ from vad_models.settings import FrameSize, load_params
 
 def build(size: FrameSize = SIZE, **changes: Any) -> ITAE:
     torch.manual_seed(0)
-    method = build_method("itae", short_settings("itae") | changes, size)
+    settings = short_settings("itae")
+    phases = {name: settings[name] | {"sequence": 8} for name in ("autoencoder", "density")}
+    method = build_method("itae", settings | {"changes": False} | phases | changes, size)
     assert isinstance(method, ITAE)
     # Untrained, it would rebuild zeros, whatever it sees.
     last = method.autoencoder.decoder[-1]
@@ -157,17 +159,18 @@ def test_total_is_the_sum_of_parts_normalised_by_held_out_video() -> None:
     assert np.allclose(scores["total"], expected, rtol=1e-4, atol=1e-4)
 
 
-def test_the_background_is_taken_away_where_asked() -> None:
-    videos = [blobs(10, 0), blobs(5, 1)]
-    for foreground in (True, False):
-        method = build(foreground=foreground)
-        method.fit_statistics(videos)
-        seen = method._clips({"frames": as_frames(videos[0])})
-        expected = (
-            as_frames(videos[0])[:8]
-            - foreground * torch.from_numpy(np.concatenate(videos).mean(0) / 255)[..., 0]
-        )
-        assert torch.allclose(seen[0].transpose(0, 1), expected.float(), atol=1e-6)
+def test_with_changes_a_clip_holds_what_changed_since_the_frame_before() -> None:
+    settings = short_settings("itae")
+    phases = {name: settings[name] | {"sequence": 9} for name in ("autoencoder", "density")}
+    method, frames = build(changes=True, patch=0, **phases), as_frames(blobs(12, 1))
+    assert (method.clip.frames, method.clip.target) == (9, 5)
+    changed = frames.diff(dim=0)
+    with torch.no_grad():
+        found = method.score({"frames": frames}, ["reconstruction"])["reconstruction"]
+        for index, value in enumerate(found):
+            rebuilt = method.autoencoder(clips(changed[index : index + 8], 8))[0, :, 4]
+            error = (changed[index + 4] - rebuilt).abs()
+            assert torch.allclose(value, -torch.log10(1 - error.clamp(0, 1 - 1e-6)).mean(), atol=1e-6)
 
 
 def test_the_flows_see_maximum_and_mean_over_the_channels() -> None:
@@ -218,7 +221,7 @@ def test_a_sequence_is_one_clip() -> None:
 
 
 def test_flows_that_never_saw_a_code_are_refused() -> None:
-    density = short_settings("itae")["density"] | {"fit_sequences": 0}
+    density = short_settings("itae")["density"] | {"fit_sequences": 0, "sequence": 8}
     with pytest.raises(SettingsError, match=r"density\.fit_sequences must be at least 1"):
         build(density=density)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 
 from tests.footage import SIZE, blobs
@@ -95,17 +94,6 @@ def test_a_frame_that_does_not_halve_evenly_comes_back_whole() -> None:
     method = build(FrameSize(24, 40, 1), channels=(4, 4, 4, 4))
     with torch.no_grad():
         assert method.error_map(method.features(torch.rand(9, 1, 24, 40))).shape == (2, 24, 40)
-
-
-def test_the_background_is_subtracted_where_asked_for() -> None:
-    videos = [blobs(10, 0), blobs(5, 1)]
-    for asked in (True, False):
-        method = build(subtract_background=asked)
-        method.fit_statistics(videos)
-        expected = np.concatenate(videos).mean(0) / 255 if asked else np.zeros(SIZE)
-        assert np.allclose(method.background.movedim(0, -1).numpy(), expected, atol=1e-6)
-        frames = as_frames(videos[0])
-        assert torch.equal(method.features(frames)["frames"], frames - method.background)
 
 
 def test_with_changes_the_clip_holds_what_changed_since_the_frame_before() -> None:

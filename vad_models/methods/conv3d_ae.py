@@ -9,17 +9,15 @@ when they are encoded themselves, `prediction` when the T frames before them are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import ClassVar
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from vad_models.contract import ClipSpec, Features, Method, MethodSettings, Phase
-from vad_models.layers.background import mean_frame
 from vad_models.layers.conv3d import Stride, clips, conv3d_block, upsample3d, upsample3d_block
 from vad_models.settings import FrameSize
 
@@ -38,8 +36,6 @@ class Conv3dAESettings(MethodSettings):
     strided: bool = False
     """Nothing is convolved at full size: blocks halve by a stride, and the decoder ends with its last doubling, for a
     tenth of the work; false: they halve by max-pooling, and one more convolution ends the decoder, as in the paper."""
-    subtract_background: bool = False
-    """Work on what differs from the mean of the training frames."""
     changes: bool = False
     """Rebuild what changed since the frame before; false: the frames, as in the paper."""
     prediction: float = Field(default=1.0, ge=0)
@@ -57,7 +53,6 @@ class Conv3dAE(Method):
     signals: ClassVar[tuple[str, ...]] = ("reconstruction", "prediction")
     headline: ClassVar[str] = "reconstruction"
 
-    background: Tensor
     weights: Tensor
 
     def __init__(self, settings: Conv3dAESettings, size: FrameSize) -> None:
@@ -73,20 +68,12 @@ class Conv3dAE(Method):
         )
         self.reconstructor = _decoder(settings.channels, size.channels, settings.strided)
         self.predictor = _decoder(settings.channels, size.channels, settings.strided)
-        self.register_buffer("background", torch.zeros(size.channels, size.height, size.width))
         # The paper's T - t of the t-th frame, t = 0 .. T - 1, scaled to a sum of 1.
         falling = torch.arange(length, 0, -1, dtype=torch.float32)
         self.register_buffer("weights", falling / falling.sum(), persistent=False)
 
     def phases(self) -> Mapping[str, Phase]:
         return {"training": self.settings.training}
-
-    def fit_statistics(self, videos: Iterable[np.ndarray]) -> None:
-        if self.settings.subtract_background:
-            self.background.copy_(mean_frame(videos))
-
-    def features(self, frames: Tensor, signals: Sequence[str] | None = None) -> Features:
-        return {"frames": frames - self.background}
 
     def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
         past, seen = self._past_and_seen(features)

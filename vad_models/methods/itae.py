@@ -8,10 +8,9 @@ over the channels. A frame is abnormal where it is rebuilt badly, or where a cod
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, cast
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field, model_validator
@@ -19,7 +18,6 @@ from torch import Tensor, nn
 
 from vad_models.contract import ClipSpec, Features, Method, MethodSettings, Phase
 from vad_models.errors import SettingsError
-from vad_models.layers.background import mean_frame
 from vad_models.layers.conv3d import clips, conv3d_block, upsample3d, upsample3d_block
 from vad_models.layers.glow import Glow
 from vad_models.layers.losses import gradient_difference, ms_ssim
@@ -42,8 +40,6 @@ class ITAESettings(MethodSettings):
     """Channels of the appearance path's layers."""
     motion: tuple[int, int, int, int] | None = (12, 16, 32, 32)
     """Channels of the motion path's layers; none: one path only (first column of Table 3)."""
-    foreground: bool = False
-    """Rebuild frames less the camera's mean frame: the background need not be learned."""
     changes: bool = False
     """Rebuild what changed since the frame before; false: the frames, as in the paper."""
     halvings: Literal[2, 3] = 3
@@ -97,7 +93,6 @@ class ITAE(Method):
     flows: Mapping[str, Glow]
     intervals: Tensor
     normal: Tensor
-    background: Tensor
 
     def __init__(self, settings: ITAESettings, size: FrameSize) -> None:
         super().__init__(settings, size)
@@ -122,16 +117,11 @@ class ITAE(Method):
         self.flows = cast(Any, nn.ModuleDict(flows))
         # Largest less smallest value of the appearance and of the motion code (lambda_1 and lambda_2 of eq. 8).
         self.register_buffer("intervals", torch.tensor([1.0, float(settings.motion is not None)]))
-        self.register_buffer("background", torch.zeros(size.channels, size.height, size.width))
         # Mean and deviation of the reconstruction, and of both likelihoods together, on held-out normal video.
         self.register_buffer("normal", torch.tensor([[0.0, 1.0], [0.0, 1.0]]))
 
     def phases(self) -> Mapping[str, Phase]:
         return {"autoencoder": self.settings.autoencoder, "density": self.settings.density}
-
-    def fit_statistics(self, videos: Iterable[np.ndarray]) -> None:
-        if self.settings.foreground:
-            self.background.copy_(mean_frame(videos))
 
     def begin(self, phase: str) -> list[dict[str, Any]]:
         if phase == "autoencoder":
@@ -194,7 +184,7 @@ class ITAE(Method):
         return self._of_frames((rebuilt - frames).abs().mean(1))
 
     def _clips(self, features: Features) -> Tensor:
-        return clips(features["frames"] - self.background, self.settings.clip, self.settings.changes)
+        return clips(features["frames"], self.settings.clip, self.settings.changes)
 
     def _total(self, scores: Mapping[str, Tensor]) -> Tensor:
         """Eq. 9."""

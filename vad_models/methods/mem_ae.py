@@ -6,17 +6,14 @@ itself. The attention is sparse, so that an abnormal place cannot be put togethe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import ClassVar
 
-import numpy as np
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from vad_models.contract import ClipSpec, Features, Method, MethodSettings, Phase
-from vad_models.layers.background import mean_frame
 from vad_models.layers.conv3d import Stride, clips, conv3d_block, upsample3d, upsample3d_block
 from vad_models.layers.memory import SparseMemory
 from vad_models.settings import FrameSize
@@ -42,8 +39,6 @@ class MemAESettings(MethodSettings):
     """Weight below which an item is not used (lambda)."""
     entropy: float = Field(default=0.0002, ge=0)
     """Weight of the entropy of the attention (alpha), in nats."""
-    subtract_background: bool = False
-    """Work on what differs from the mean of the training frames."""
     changes: bool = False
     """Rebuild what changed since the frame before; false: the frames, as in the paper."""
     training: Phase
@@ -58,8 +53,6 @@ class MemAE(Method):
     Settings: ClassVar[type[MethodSettings]] = MemAESettings
     signals: ClassVar[tuple[str, ...]] = ("reconstruction", "entropy")
     headline: ClassVar[str] = "reconstruction"
-
-    background: Tensor
 
     def __init__(self, settings: MemAESettings, size: FrameSize) -> None:
         super().__init__(settings, size)
@@ -78,20 +71,12 @@ class MemAE(Method):
             *[upsample3d_block(i, o, _FURTHER) for i, o in pairwise(settings.channels[::-1])],
             upsample3d(settings.channels[0], size.channels, _FIRST),
         )
-        self.register_buffer("background", torch.zeros(size.channels, size.height, size.width))
 
     def phases(self) -> Mapping[str, Phase]:
         return {"training": self.settings.training}
 
-    def fit_statistics(self, videos: Iterable[np.ndarray]) -> None:
-        if self.settings.subtract_background:
-            self.background.copy_(mean_frame(videos))
-
-    def features(self, frames: Tensor, signals: Sequence[str] | None = None) -> Features:
-        return {"frames": frames - self.background}
-
     def reconstruct(self, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Clips (n, C, T, H, W), without background -> the same from memory, and the entropies (n, t, h, w) in nats."""
+        """Clips (n, C, T, H, W) -> the same from memory, and the entropies (n, t, h, w) in nats."""
         code, entropy = self.memory(self.encoder(seen))
         _, _, length, height, width = seen.shape
         return self.decoder(code)[..., :length, :height, :width], entropy

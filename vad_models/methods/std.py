@@ -59,10 +59,6 @@ class STDSettings(MethodSettings):
     """Variance attention in the motion path."""
     channels: tuple[int, ...] = Field(default=(64, 128, 256), min_length=2, max_length=3)
     """Channels of the encoders' blocks, each of which halves height and width; the last are the bottleneck's."""
-    normalise: bool = True
-    """Batch normalisation after every block but the decoders' last."""
-    residual: bool = False
-    """The motion path generates the change since the newest frame it sees; false: since the first, as in the paper."""
     subtract_background: bool = False
     """Both paths see what differs from the per-pixel mean of the training frames; false: the frames."""
     centres: int = Field(default=32, ge=0)
@@ -112,12 +108,10 @@ class STD(Method):
         self.clip = ClipSpec(frames, frames - 1, size)
         channels = settings.channels
         if "appearance" in settings.paths:
-            self.appearance = Autoencoder(size.channels, size.channels, channels, settings.normalise)
+            self.appearance = Autoencoder(size.channels, size.channels, channels)
         if "motion" in settings.paths:
             inputs = (frames - 1) * size.channels
-            self.motion = Autoencoder(
-                inputs, size.channels, channels, settings.normalise, True, settings.attention
-            )
+            self.motion = Autoencoder(inputs, size.channels, channels, True, settings.attention)
         if settings.centres:
             self.clusters = DeepKMeans(settings.centres, len(settings.paths) * channels[-1], settings.alpha)
         self.register_buffer("background", torch.zeros(size.channels, size.height, size.width))
@@ -208,8 +202,6 @@ class STD(Method):
             codes.append(code)
         if "motion" in self.settings.paths:
             found["difference"], code = self.motion(clips[:, :-1].flatten(1, 2))
-            if self.settings.residual:
-                found["difference"] = clips[:, -2] - first + found["difference"]
             codes.append(code)
         found["representation"] = F.normalize(torch.cat(codes, dim=1), dim=1)
         return found
@@ -242,7 +234,6 @@ class Autoencoder(nn.Module):
         inputs: channels in.
         outputs: channels out, unbounded.
         channels: after each block of the encoder.
-        normalise: batch normalisation after each block but the last.
         skips: each block of the decoder but the first also gets the encoder's features of its size, as in a U-Net.
         attention: variance attention after each block of the encoder.
     """
@@ -252,22 +243,19 @@ class Autoencoder(nn.Module):
         inputs: int,
         outputs: int,
         channels: Sequence[int],
-        normalise: bool = True,
         skips: bool = False,
         attention: bool = False,
     ) -> None:
         super().__init__()
         self.skips = skips
-        self.encoder = nn.ModuleList(
-            [ResidualBlock(i, o, "down", normalise) for i, o in pairwise((inputs, *channels))]
-        )
+        self.encoder = nn.ModuleList([ResidualBlock(i, o, "down") for i, o in pairwise((inputs, *channels))])
         self.attention = nn.ModuleList(
             [VarianceAttention(width) if attention else nn.Identity() for width in channels]
         )
         self.decoder = nn.ModuleList()
         for index, (i, o) in enumerate(pairwise((*channels[::-1], outputs))):
             is_last = index == len(channels) - 1
-            self.decoder.append(ResidualBlock(2 * i if skips and index else i, o, "up", normalise, is_last))
+            self.decoder.append(ResidualBlock(2 * i if skips and index else i, o, "up", plain=is_last))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """(n, inputs, H, W) -> (n, outputs, H, W) and the bottleneck (n, channels[-1], h, w)."""
@@ -282,20 +270,13 @@ class Autoencoder(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside a 1x1 shortcut, LeakyReLU, and batch normalisation, if any, after the block only.
+    """Two 3x3 convolutions beside a 1x1 shortcut, LeakyReLU, and batch normalisation after the block only.
 
     `down` halves height and width by a stride of 2, `up` doubles them by pixel shuffle. A `plain` block ends with the
     sum.
     """
 
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        way: Literal["down", "up"],
-        normalise: bool = True,
-        plain: bool = False,
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, way: Literal["down", "up"], plain: bool = False) -> None:
         super().__init__()
         if way == "down":
             self.first: nn.Module = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1)
@@ -305,9 +286,7 @@ class ResidualBlock(nn.Module):
             self.first = nn.Sequential(nn.Conv2d(inputs, 4 * outputs, 3, padding=1), nn.PixelShuffle(2))
             self.shortcut = nn.Sequential(nn.Conv2d(inputs, 4 * outputs, 1), nn.PixelShuffle(2))
         self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
-        activation = nn.LeakyReLU(0.1)
-        after = nn.Sequential(activation, nn.BatchNorm2d(outputs)) if normalise else activation
-        self.after = nn.Identity() if plain else after
+        self.after = nn.Identity() if plain else nn.Sequential(nn.LeakyReLU(0.1), nn.BatchNorm2d(outputs))
 
     def forward(self, image: Tensor) -> Tensor:
         hidden = self.second(F.leaky_relu(self.first(image), 0.1))
