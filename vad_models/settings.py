@@ -8,15 +8,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
 
 from vad_models.errors import SettingsError
 
 __all__ = [
     "BenchmarkSettings",
+    "ContaminationSettings",
+    "Count",
     "DatasetSettings",
     "EvaluationSettings",
     "FrameSize",
@@ -26,6 +36,8 @@ __all__ = [
     "Profile",
     "Rain",
     "RobustnessSettings",
+    "Sampling",
+    "SubsamplingSettings",
     "load_params",
     "validated",
 ]
@@ -36,6 +48,11 @@ Profile = Literal["paper", "cpu", "demo"]
 Normalisation = Literal["none", "per_video", "sliding", "training", "causal"]
 
 Rain = Literal["none", "drizzle", "heavy", "torrential"]
+
+Sampling = Literal["runs", "random"]
+
+Count = Annotated[int, Field(ge=0)] | Literal["all"]
+"""Of frames."""
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -141,6 +158,40 @@ class RobustnessSettings(Frozen):
     """Of everything random in the distortions."""
 
 
+class ContaminationSettings(Frozen):
+    """How much abnormal video is put into the training of the study of contaminated training, and how."""
+
+    methods: tuple[str, ...] = ()
+    """Keys of `methods:`; none: those of `benchmark.methods`."""
+    counts: tuple[Count, ...] = Field(default=(0, 50, 100, 200, 400, 800, "all"), min_length=1)
+    """Abnormal frames in training, a cell each (Li et al. 2021, Fig. 6)."""
+    sampling: Sampling = "runs"
+    """`runs`: whole abnormal stretches, as a camera records them. `random`: scattered pieces of `run` frames."""
+    run: int = Field(default=20, ge=1)
+    """Consecutive abnormal frames of a run at least; no less than the training sequence of any compared method."""
+    exclude: bool = True
+    """Leave the videos that may contaminate out of the test set, in every cell."""
+
+    @model_validator(mode="after")
+    def _runs_fit_into_counts(self) -> Self:
+        for count in self.counts:
+            if count != "all" and 0 < count < self.run:
+                raise ValueError(
+                    f"counts holds {count}, but a run has {self.run} abnormal frames at least: "
+                    "raise the count, or lower run"
+                )
+        return self
+
+
+class SubsamplingSettings(Frozen):
+    """Which frames the study of frame subsampling keeps."""
+
+    methods: tuple[str, ...] = ()
+    """Keys of `methods:`; none: those of `benchmark.methods`."""
+    steps: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(1, 2, 3, 5, 8, 10), min_length=1)
+    """Every d-th frame is kept, in training and test; a cell each."""
+
+
 class MethodEntry(Frozen):
     """One entry of `methods:`: the hyper-parameters of a method, or of a named variant of it, by profile.
 
@@ -164,6 +215,8 @@ class Params(Frozen):
     datasets: dict[str, DatasetSettings]
     evaluation: EvaluationSettings = EvaluationSettings()
     robustness: RobustnessSettings = RobustnessSettings()
+    contamination: ContaminationSettings = ContaminationSettings()
+    subsampling: SubsamplingSettings = SubsamplingSettings()
     methods: dict[str, MethodEntry]
 
     def method_settings(self, label: str, profile: Profile) -> dict[str, Any]:

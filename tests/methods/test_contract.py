@@ -96,6 +96,13 @@ def test_a_score_moves_with_its_frame(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
+def test_no_signal_is_called_like_a_column_of_a_score_table(name: str) -> None:
+    signals = method_class(name).signals
+    assert len(set(signals)) == len(signals)
+    assert not set(signals) & {"camera", "split", "video", "frame", "label", "score"}
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_streaming_equals_batch(name: str) -> None:
     method, video = trained(name), blobs(40, 5)
     batch = score_video(method, video)

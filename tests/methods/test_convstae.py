@@ -114,14 +114,14 @@ def test_scores_are_the_errors_of_the_window_and_of_the_frame_in_its_middle(resi
             clip = frames[index : index + 10]
             difference = method.net(clip[None])[0] - clip
             assert torch.allclose(scores["clip"][index], difference.square().mean(), rtol=1e-4)
-            assert torch.allclose(scores["frame"][index], difference[5].abs().mean(), rtol=1e-4)
+            assert torch.allclose(scores["single_frame"][index], difference[5].abs().mean(), rtol=1e-4)
             assert torch.allclose(maps[index], difference.square().mean((0, 1)), atol=1e-6)
 
 
 def test_regularity_of_the_paper_orders_the_frames_of_a_video_the_other_way_round() -> None:
     method = build()
     with torch.no_grad():
-        error = method.score(method.features(as_frames(blobs(40, 2))))["frame"]
+        error = method.score(method.features(as_frames(blobs(40, 2))))["single_frame"]
     in_sum = error * SIZE.height * SIZE.width
     regularity = 1 - (in_sum - in_sum.min()) / in_sum.max()
     assert torch.equal(regularity.argsort(), error.argsort(descending=True))

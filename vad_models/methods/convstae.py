@@ -4,7 +4,7 @@ What the paper leaves open or garbled is settled so:
 
 - The sizes of the layers stood in a figure. They are those of the network that it modifies (Chong and Tay 2017: 11x11/4
   with 128 channels, 5x5/2 with 64; ConvLSTMs of 64, 32 and 64) and a third convolution that keeps the resolution.
-- A frame is in T windows. Its scores come from the one that it is in the middle of: `frame` is its own error (eq. 10
+- A frame is in T windows. Its scores come from the one that it is in the middle of: `single_frame` is its own error (eq. 10
   and 11), as a mean over pixels and not a sum; `clip` is the squared error (eq. 1) of the whole window, and steadier.
 - Eq. 12 makes S = (e - min e) / max e of the errors e of a video's frames, eq. 13 the regularity 1 - S. The divisor is
   max e and not max e - min e, so that the most abnormal frame has less than S = 1. Both only rescale the errors of a
@@ -67,7 +67,7 @@ class ConvSTAE(Method):
     name: ClassVar[str] = "convstae"
     title: ClassVar[str] = "convolutional spatiotemporal autoencoder (Nayak et al. 2020)"
     Settings: ClassVar[type[MethodSettings]] = ConvSTAESettings
-    signals: ClassVar[tuple[str, ...]] = ("clip", "frame")
+    signals: ClassVar[tuple[str, ...]] = ("clip", "single_frame")
     headline: ClassVar[str] = "clip"
 
     def __init__(self, settings: ConvSTAESettings, size: FrameSize) -> None:
@@ -120,7 +120,7 @@ class ConvSTAE(Method):
         difference = self._difference(features)
         every = {
             "clip": difference.square().mean((1, 2, 3, 4)),
-            "frame": difference[:, self.clip.target].norm(dim=1).mean((1, 2)),
+            "single_frame": difference[:, self.clip.target].norm(dim=1).mean((1, 2)),
         }
         return {signal: every[signal] for signal in signals or self.signals}
 
