@@ -9,10 +9,10 @@ STAMP := .venv/.installed
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install venv lock demo test lint format server server-stop clean
+.PHONY: help install venv lock demo test test-integration lint format server server-team worker server-stop clean
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Install everything, exactly as pinned, into .venv (about 5 minutes, 2.7 GB).
 venv: install
@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	    echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13: install one and say make PYTHON=python3.11." >&2; exit 1; }
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	$(PIP) install --quiet "$$(grep '^torch==' constraints.txt)"
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,team]'
 	@touch $@
 
 lock: $(STAMP) ## Write constraints.txt from what .venv holds.
@@ -39,6 +39,9 @@ demo: $(STAMP) ## Make the embedded campus, prove it, train on it, show the resu
 test: lint ## Check style, types and architecture, then run all tests.
 	python -m pytest --durations=15
 
+test-integration: $(STAMP) ## Of these tests, run those that start a team's servers and workers, and kill some.
+	python -m pytest -m team --durations=15
+
 lint: $(STAMP) ## ruff, mypy and the import contracts.
 	ruff check .
 	ruff format --check .
@@ -52,7 +55,13 @@ format: $(STAMP) ## Format the code.
 server: $(STAMP) ## Start Prefect and MLflow on loopback, and say where their pages are.
 	@vad server start
 
-server-stop: ## Stop them.
+server-team: $(STAMP) ## The same with PostgreSQL and an S3 store, which keep everything (docs/team.md).
+	@vad server start --team
+
+worker: $(STAMP) ## Run here what is triggered on the server, until Ctrl-C (docs/deployments.md).
+	@vad worker
+
+server-stop: ## Stop them, with the team's or without.
 	@vad server stop
 
 clean: ## Remove what can be made again; footage, results and MLflow's runs stay.

@@ -23,7 +23,7 @@ from flows.evaluation import evaluate
 from flows.jobs import is_finished, plan, run
 from flows.progress import watch
 from flows.report import write_report
-from flows.slots import task_runner, threads_of_a_job
+from flows.slots import in_slot, task_runner, threads_of_a_job
 from flows.steps import Project
 from flows.tracking import prepare_tracking
 from flows.validation import validate
@@ -70,7 +70,18 @@ def train(
     seeds: list[int] | None = None,
     root: Path = Path(),
 ) -> None:
-    """The training part of `benchmark`, for data that are derived already."""
+    """The training part of `benchmark`: train, score, measure and log.
+
+    Args:
+        dataset: name of a folder in `data/`, derived.
+        methods: default: `benchmark.methods` of params.yaml.
+        cameras: default: all.
+        seeds: default: the dataset's.
+        root: the folder that holds params.yaml.
+
+    Raises:
+        VadError: the frames are not derived, or a job failed; the other jobs are finished then.
+    """
     project = Project.at(root)
     train_jobs(project, plan(project, dataset, methods, cameras, seeds))
 
@@ -127,7 +138,9 @@ def _may_help(task: Any, run: Any, state: Any) -> bool:
 )
 def train_job(job: Job, project: Project, threads: int) -> str:
     """Train, score, measure and log one job; returns its MLflow run."""
-    return run(job, project, threads)
+    if is_finished(job, project):
+        return run(job, project, threads)  # only looked up, on no device
+    return in_slot(run, job, project, threads)
 
 
 def train_jobs(project: Project, jobs: Sequence[Job]) -> None:

@@ -12,7 +12,7 @@ from vad_models.errors import JobError
 from vad_models.metrics import frame_metrics
 from vad_models.selection import Candidate, Selection, cross_fitted_scores, select
 
-__all__ = ["Choice", "choose"]
+__all__ = ["Choice", "choose", "choose_label_free"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,32 @@ def choose(jobs: Sequence[FinishedJob], methods: Sequence[str]) -> Choice:
     Raises:
         JobError: there are no jobs.
     """
+    by_label = _by_label(jobs, methods)
+    ordered = [finished for seeds in by_label.values() for finished in seeds]
+    if all(_both_classes(finished) for finished in ordered):
+        return _by_test_auc(by_label)
+    if all(finished.metrics.get("label_free_auc") is not None for finished in ordered):
+        return _by_label_free_auc(by_label)
+    return _by_order(by_label)
+
+
+def choose_label_free(jobs: Sequence[FinishedJob], methods: Sequence[str]) -> Choice:
+    """Choose as `choose` does where nothing is labelled, whatever labels there are.
+
+    Raises:
+        JobError: there are no jobs, or the held-out video of one was too short for the criterion.
+    """
+    for finished in jobs:
+        if finished.metrics.get("label_free_auc") is None:
+            raise JobError(
+                f"{finished.job.title} has no label-free AUC, for its held-out video is too short: "
+                "add normal video of this camera, or raise its `holdout` in params.yaml."
+            )
+    return _by_label_free_auc(_by_label(jobs, methods))
+
+
+def _by_label(jobs: Sequence[FinishedJob], methods: Sequence[str]) -> dict[str, list[FinishedJob]]:
+    """Seeds of each method, in the order of `methods`."""
     if not jobs:
         raise JobError(
             "a champion is chosen among finished jobs and there are none: run `vad benchmark` first."
@@ -58,11 +84,7 @@ def choose(jobs: Sequence[FinishedJob], methods: Sequence[str]) -> Choice:
     by_label: dict[str, list[FinishedJob]] = {}
     for finished in ordered:
         by_label.setdefault(finished.job.label, []).append(finished)
-    if all(_both_classes(finished) for finished in ordered):
-        return _by_test_auc(by_label)
-    if all(finished.metrics.get("label_free_auc") is not None for finished in ordered):
-        return _by_label_free_auc(by_label)
-    return _by_order(by_label)
+    return by_label
 
 
 def _by_test_auc(by_label: dict[str, list[FinishedJob]]) -> Choice:
@@ -110,8 +132,8 @@ def _by_label_free_auc(by_label: dict[str, list[FinishedJob]]) -> Choice:
         value=compared[label],
         compared=compared,
         selected_on=(
-            "label-free AUC: held-out normal video against pseudo-anomalies made from it, for the camera has "
-            "no labelled test video of both classes; the first seed is registered"
+            "label-free AUC: held-out normal video against pseudo-anomalies made from it, without a label; "
+            "the first seed is registered"
         ),
         reported={"label_free_auc": compared[label]},
         worth=f"label-free AUC {compared[label]:.3f}; it ranks methods, and says little of real anomalies",

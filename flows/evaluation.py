@@ -20,7 +20,7 @@ from flows.tables import SHOWN, comparison_rows, readme_table, refresh_readme
 from vad_models.data.files import atomic_path, write_json
 from vad_models.errors import JobError
 
-__all__ = ["current_jobs", "evaluate"]
+__all__ = ["current_jobs", "evaluate", "promote_best"]
 
 
 def evaluate(project: Project, dataset: str) -> list[Promotion]:
@@ -40,11 +40,18 @@ def evaluate(project: Project, dataset: str) -> list[Promotion]:
     refresh_readme(paths.root / "README.md", dataset, readme_table(results))
     write_json(paths.metrics / f"{dataset}.json", _metrics(results))
     _write_plots(paths, dataset, jobs)
-    methods = list(
-        dict.fromkeys([*project.params.benchmark.methods, *(finished.job.label for finished in jobs)])
-    )
     cameras = dict.fromkeys(finished.job.camera for finished in jobs)
-    return [promote(paths, [one for one in jobs if one.job.camera == camera], methods) for camera in cameras]
+    return [promote_best(project, [one for one in jobs if one.job.camera == camera]) for camera in cameras]
+
+
+def promote_best(project: Project, jobs: Sequence[FinishedJob]) -> Promotion:
+    """Promote the best of one camera's finished jobs; `benchmark.methods` settles ties.
+
+    Raises:
+        JobError: there are no jobs.
+    """
+    methods = [*project.params.benchmark.methods, *(finished.job.label for finished in jobs)]
+    return promote(project.paths, jobs, list(dict.fromkeys(methods)))
 
 
 def current_jobs(project: Project, dataset: str) -> list[FinishedJob]:
@@ -76,7 +83,8 @@ def _metrics(results: pd.DataFrame) -> dict[str, dict[str, float]]:
 def _write_plots(paths: Paths, dataset: str, jobs: Sequence[FinishedJob]) -> None:
     """For each method: the ROC of its headline signal over all cameras and seeds, and its mean losses."""
     folder = paths.plots / dataset
-    shutil.rmtree(folder, ignore_errors=True)
+    for drawn in ("roc", "training"):
+        shutil.rmtree(folder / drawn, ignore_errors=True)
     by_label: dict[str, list[FinishedJob]] = {}
     for finished in jobs:
         by_label.setdefault(finished.job.label, []).append(finished)

@@ -98,7 +98,7 @@ def write_cell(
         file: of the cell.
     """
     labels = next(entry["labels"] for entry in finished.metrics["metrics"])
-    entries = measure(scores, finished.metrics["signals"], NORMALISATIONS, labels, project.params.evaluation)
+    entries = measure(scores, finished.signals, NORMALISATIONS, labels, project.params.evaluation)
     about = {
         **finished.names,
         **named,

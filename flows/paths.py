@@ -74,3 +74,8 @@ class Paths:
     def tracking(self) -> Path:
         """MLflow's local store: `mlflow.db` and `artifacts/`."""
         return self.root / "mlflow" / "store"
+
+    @property
+    def team(self) -> Path:
+        """What the team's servers keep: databases, the S3 store, logs, credentials."""
+        return self.root / ".team"

@@ -49,6 +49,10 @@ class PyfuncDetector:
             raise DataError(f"the model scores one path or a column of frames (uint8 arrays), not {kinds}.")
         return self.detector.score(np.stack(cells))
 
+    def get_raw_model(self) -> Detector:
+        """What `PyFuncModel.get_raw_model` gives."""
+        return self.detector
+
 
 def signature(detector: Detector) -> ModelSignature:
     """What `predict` takes and gives."""

@@ -33,7 +33,16 @@ from flows.tracking import connect, log_job, prepare_tracking, server_errors
 from vad_models.detector import Calibration, load_detector, save_calibration
 from vad_models.errors import JobError
 
-__all__ = ["CHAMPION", "Champion", "Promotion", "champion_tags", "load_champion", "model_name", "promote"]
+__all__ = [
+    "CHAMPION",
+    "Champion",
+    "Promotion",
+    "champion_tags",
+    "load_champion",
+    "model_name",
+    "promote",
+    "promote_choice",
+]
 
 CHAMPION = "champion"
 """Alias of the version that serves a camera."""
@@ -96,7 +105,21 @@ def promote(paths: Paths, jobs: Sequence[FinishedJob], methods: Sequence[str]) -
     Raises:
         JobError: there are no jobs, or `MLFLOW_TRACKING_URI` names a server that does not answer.
     """
-    choice = choose(jobs, methods)
+    return promote_choice(paths, choose(jobs, methods))
+
+
+def promote_choice(paths: Paths, choice: Choice, standing: float | None = None) -> Promotion:
+    """Register what was chosen, and make it the champion if it is better.
+
+    Args:
+        paths: of the project.
+        choice: the best of one camera's finished jobs.
+        standing: what the champion has of the choice's criterion on the data as they are now; none: what is written on
+            it, which compares only where data and criterion are the same.
+
+    Raises:
+        JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
+    """
     job = choice.winner.job
     name = model_name(job.dataset, job.camera)
     with server_errors(paths):
@@ -107,7 +130,7 @@ def promote(paths: Paths, jobs: Sequence[FinishedJob], methods: Sequence[str]) -
         if serving:
             promoted, reason = False, f"version {version.version} is the champion already"
         else:
-            promoted, reason = _compare(choice, None if champion is None else champion.tags)
+            promoted, reason = _compare(choice, None if champion is None else champion.tags, standing)
         state = "champion" if promoted or serving else "refused"
         for key, value in {**_tags(choice), "promotion": f"{state}: {reason}"}.items():
             client.set_model_version_tag(name, version.version, key, value)
@@ -162,18 +185,20 @@ def _registered(client: MlflowClient, name: str, fingerprint: str) -> ModelVersi
     return next((one for one in versions if one.tags.get("fingerprint") == fingerprint), None)
 
 
-def _compare(choice: Choice, champion: Mapping[str, str] | None) -> tuple[bool, str]:
+def _compare(
+    choice: Choice, champion: Mapping[str, str] | None, standing: float | None = None
+) -> tuple[bool, str]:
     """Whether the choice becomes champion, and why."""
-    job = choice.winner.job
     if champion is None:
         return True, "the camera had no champion"
-    if champion["frames_version"] != job.data_version:
-        return True, "the champion was chosen on another version of the data"
-    if champion["criterion"] != choice.criterion:
-        return True, f"the champion was chosen by another criterion ({champion['criterion']})"
+    if standing is None:
+        if champion["frames_version"] != choice.winner.job.data_version:
+            return True, "the champion was chosen on another version of the data"
+        if champion["criterion"] != choice.criterion:
+            return True, f"the champion was chosen by another criterion ({champion['criterion']})"
     if choice.value is None:
         return True, "nothing was measured that could compare it with the champion"
-    before = float(champion["criterion_value"])
+    before = float(champion["criterion_value"]) if standing is None else standing
     numbers = (
         f"{choice.criterion} {choice.value:.4f} against {before:.4f} of the champion ({champion['method']})"
     )

@@ -12,22 +12,27 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
+
+import psutil
 
 from flows.paths import Paths
 from vad_models.errors import JobError
 
-__all__ = ["Server", "answers", "prefect_server", "servers", "start", "stop"]
+__all__ = ["Server", "answers", "mlflow_on", "prefect_on", "prefect_server", "servers", "start", "stop"]
 
-_START_SECONDS = 120
-_STOP_SECONDS = 15
+_START_SECONDS = 300
+_STOP_SECONDS = 30
+_CLOCK_SECONDS = 2
+"""How far the start of a process, which is counted from the boot, may lie beside the time of a file."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server that `make server` starts and `make server-stop` stops."""
+    """A server that `make server` or `make server-team` starts and `make server-stop` stops."""
 
     name: str
     port: int
@@ -36,6 +41,11 @@ class Server:
     """Path that answers once the server is ready."""
     home: Path
     """Holds the log and the pid file."""
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What it gets beside this process's environment; passwords among it, so it is not printed."""
+    user: str | None = None
+    """Who it runs as; none: who starts it."""
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
 
     @property
     def url(self) -> str:
@@ -57,28 +67,42 @@ class Server:
 def servers(paths: Paths) -> list[Server]:
     """Prefect's and MLflow's server of this checkout, started or not."""
     home = paths.root.absolute() / ".prefect"
-    prefect, mlflow = int(os.environ.get("PREFECT_PORT", "4200")), int(os.environ.get("MLFLOW_PORT", "5000"))
-    serve = (sys.executable, "-m", "flows.server", str(prefect))
-    return [
-        Server("prefect", prefect, serve, "/api/health", home),
-        Server("mlflow", mlflow, ("mlflow/start.sh",), "/health", home),
-    ]
+    return [prefect_on(home), mlflow_on(home)]
+
+
+def prefect_on(home: Path, **environment: str) -> Server:
+    """Prefect's server, which keeps its files in `home` and what else it is told in its environment."""
+    port = int(os.environ.get("PREFECT_PORT", "4200"))
+    serve = (sys.executable, "-m", "flows.server", str(port))
+    return Server("prefect", port, serve, "/api/health", home, {"PREFECT_HOME": str(home), **environment})
+
+
+def mlflow_on(home: Path, **environment: str) -> Server:
+    """MLflow's server, whose log is in `home`, and its stores where its environment says."""
+    port = int(os.environ.get("MLFLOW_PORT", "5000"))
+    return Server("mlflow", port, ("mlflow/start.sh",), "/health", home, environment)
 
 
 def start(server: Server, root: Path) -> None:
-    """Start a server in the background, and wait until it answers; one that answers already is left alone.
+    """Start a server in the background, and wait until it answers; one that runs already is left alone.
 
     Raises:
-        JobError: it ended, or did not answer in time.
+        JobError: it ended, or did not answer in time, or its port is another's.
     """
     if server.ready:
+        if _process(server) is None:
+            raise JobError(
+                f"another server answers on port {server.port}: stop it, or choose another port for {server.name} with "
+                f"{server.name.upper()}_PORT."
+            )
         return
     server.home.mkdir(parents=True, exist_ok=True)
     with server.log.open("w") as log:
         process = subprocess.Popen(
             server.command,
             cwd=root.absolute(),
-            env={**os.environ, "PREFECT_HOME": str(server.home)},
+            env={**os.environ, **server.environment},
+            user=server.user,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -96,15 +120,27 @@ def start(server: Server, root: Path) -> None:
 
 
 def stop(server: Server) -> bool:
-    """Stop a server that `start` started, with all its processes; returns whether there was one."""
-    try:
-        pid = int(server.pid_file.read_text())
-    except FileNotFoundError:
+    """Stop a server that `start` started, with all its processes, and wait for that; returns whether there was one."""
+    process = _process(server)
+    server.pid_file.unlink(missing_ok=True)
+    if process is None:
         return False
-    server.pid_file.unlink()
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGTERM)
+    for sign in (server.stop_signal, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with contextlib.suppress(psutil.TimeoutExpired):
+            process.wait(_STOP_SECONDS)
+            break
     return True
+
+
+def _process(server: Server) -> psutil.Process | None:
+    """The server's process; none where it does not run, or its number is another's by now."""
+    try:
+        process = psutil.Process(int(server.pid_file.read_text()))
+        return process if process.create_time() <= server.pid_file.stat().st_mtime + _CLOCK_SECONDS else None
+    except (FileNotFoundError, psutil.NoSuchProcess):
+        return None
 
 
 def answers(url: str) -> bool:
@@ -205,6 +241,10 @@ def _send_what_waits() -> None:
 
 def _serve(port: int | None) -> None:
     """Serve Prefect on `port` until told to stop; without one on a free port, which is printed, until stdin ends."""
+    # Leases of slots that lay in memory would be lost with the server, and the slots taken for ever.
+    os.environ.setdefault(
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE", "prefect.server.concurrency.lease_storage.filesystem"
+    )
     listener = socket.create_server(("127.0.0.1", port or 0))
     os.environ["PREFECT_SERVER_API_PORT"] = str(listener.getsockname()[1])  # the pages ask this port
     import uvicorn

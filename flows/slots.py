@@ -1,32 +1,49 @@
 """How many jobs run at once, and on what: a setting of operations, never of science.
 
 `VAD_RUNNER`   `processes` (default), `dask` or `ray`.
-`VAD_SLOTS`    jobs at once; default: one on a machine with a GPU, else one a core.
+`VAD_SLOTS`    jobs at once on a host; default: one a CUDA device, else one a core.
+
+A slot is a concurrency limit of Prefect, `HOST cuda:1` or `HOST cpu:1`: whatever flows run on a host, and whoever
+started them, one job holds it at a time. A job that holds the slot of a device sees no other device.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import connection, get_context, parent_process
+from typing import Any, ParamSpec, TypeVar
 
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
+from flows.leases import give_back_all, hold_one
 from flows.steps import cores
 from vad_models.devices import cuda_devices
 from vad_models.errors import SettingsError
 
-__all__ = ["slots", "task_runner", "threads_of_a_job"]
+__all__ = ["end_with_parent", "in_slot", "slot", "slots", "task_runner", "threads_of_a_job"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_GRACE_SECONDS = 5
+"""For giving slots back at Ctrl-C."""
 
 
 def slots() -> int:
-    """Jobs that run at once.
+    """Jobs that run at once on this host.
 
     Raises:
         SettingsError: `VAD_SLOTS` is not a positive whole number.
     """
     wanted = os.environ.get("VAD_SLOTS")
     if wanted is None:
-        return 1 if cuda_devices() else cores()
+        return len(cuda_devices()) or cores()
     if not wanted.isdecimal() or int(wanted) < 1:
         raise SettingsError(
             f"VAD_SLOTS = {wanted!r} is not allowed: it is the number of jobs at once, 1 or more."
@@ -37,6 +54,42 @@ def slots() -> int:
 def threads_of_a_job(jobs: int) -> int:
     """Threads that each of `jobs` jobs gets, so that those that run at once share the cores and do not fight."""
     return max(1, cores() // max(1, min(slots(), jobs)))
+
+
+@contextmanager
+def slot() -> Iterator[str]:
+    """Hold a slot of this host, `cpu:1` or `cuda:1`, while the block runs; waits until one is free.
+
+    Raises:
+        SettingsError: there are more slots than devices.
+    """
+    devices = cuda_devices()
+    if devices and slots() > len(devices):
+        raise SettingsError(
+            f"VAD_SLOTS = {slots()} is not allowed: {len(devices)} CUDA devices are visible, and a job takes one."
+        )
+    kind, numbers = ("cuda", devices) if devices else ("cpu", [str(number) for number in range(slots())])
+    host = socket.gethostname()
+    with hold_one([f"{host} {kind}:{number}" for number in numbers[: slots()]]) as name:
+        yield name.removeprefix(f"{host} ")
+
+
+def in_slot(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call `work` while holding a slot of this host.
+
+    On a GPU it runs in a process of its own: CUDA reads which devices it may see once in the life of a process.
+
+    Raises:
+        SettingsError: there are more slots than devices.
+        Exception: what `work` raises.
+    """
+    with slot() as held:
+        kind, _, number = held.partition(":")
+        if kind == "cpu":
+            return work(*args, **kwargs)
+        spawn = get_context("spawn")
+        with ProcessPoolExecutor(1, spawn, initializer=_begin_on_device, initargs=(number,)) as process:
+            return process.submit(work, *args, **kwargs).result()
 
 
 def task_runner() -> TaskRunner[Any]:
@@ -69,11 +122,7 @@ def end_with_parent() -> None:
 
     A worker that outlived a killed flow would go on training in a directory that the next flow resumes from.
     """
-    import signal
-    import threading
-    from multiprocessing import connection, parent_process
-
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, lambda *_: _end())
     parent = parent_process()
     if parent is None:
         return
@@ -83,3 +132,16 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=wait_and_exit, daemon=True).start()
+
+
+def _begin_on_device(device: str) -> None:
+    os.environ["CUDA_VISIBLE_DEVICES"] = device
+    end_with_parent()
+
+
+def _end() -> None:
+    """Give back the slots, so that the next command need not wait for their leases to run out; then end."""
+    giving_back = threading.Thread(target=give_back_all, daemon=True)
+    giving_back.start()
+    giving_back.join(_GRACE_SECONDS)
+    os._exit(128 + signal.SIGINT)

@@ -22,7 +22,9 @@ _MEASURED = ("signal", "headline", "normalisation", "labels", "frames_scored", *
 _PROVENANCE = ("fingerprint", "git_commit", "command")
 
 
-def study_table(study: str, rows: Sequence[Row], cell: Sequence[str], confidence: float) -> pd.DataFrame:
+def study_table(
+    study: str, rows: Sequence[Row], cell: Sequence[str], confidence: float, described: Sequence[str] = ()
+) -> pd.DataFrame:
     """The table of measured cells, sorted and rounded.
 
     Args:
@@ -30,10 +32,11 @@ def study_table(study: str, rows: Sequence[Row], cell: Sequence[str], confidence
         rows: of all cells.
         cell: columns that tell the cells of a job apart.
         confidence: coverage of the interval over seeds.
+        described: columns with further numbers of a cell, such as what it costs.
 
     Returns:
-        Columns dataset, camera, method, variant, seed, profile, those of `cell`, signal, headline, normalisation,
-        labels, frames_scored, the rates, fingerprint, git_commit and command.
+        Columns dataset, camera, method, variant, seed, profile, those of `cell` and `described`, signal, headline,
+        normalisation, labels, frames_scored, the rates, fingerprint, git_commit and command.
 
     Raises:
         DataError: there are no rows.
@@ -45,12 +48,16 @@ def study_table(study: str, rows: Sequence[Row], cell: Sequence[str], confidence
     cells = pd.DataFrame(rows)
     cells["command"] = [_command(study, row) for row in rows]
     key = ["camera", "method", "variant", *cell, "signal", "normalisation"]
-    means = [mean_over_seeds(group, confidence) for _, group in cells.groupby(key, sort=False)]
+    means = [
+        {**mean_over_seeds(group, confidence), **group[list(described)].mean()}
+        for _, group in cells.groupby(key, sort=False)
+    ]
     means = [{**row, "command": _command(study, row)} for row in means]
     table = pd.concat([cells, pd.DataFrame(means)], ignore_index=True)[
-        [*_JOB, *cell, *_MEASURED, *_PROVENANCE]
+        [*_JOB, *cell, *described, *_MEASURED, *_PROVENANCE]
     ]
-    table[list(RATES)] = table[list(RATES)].astype(float).round(4)
+    numbers = [*RATES, *described]
+    table[numbers] = table[numbers].astype(float).round(4)
     return table.sort_values([*key, "seed"], kind="stable").reset_index(drop=True)
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vad_models.calibration import normalise
-from vad_models.detector import Calibration, Detector, load_detector, save_calibration
+from vad_models.detector import Calibration, Detector, events, load_detector, save_calibration
 from vad_models.errors import DataError, JobError
 from vad_models.export import save_method
 from vad_models.methods import build_method
@@ -64,3 +64,17 @@ def test_what_cannot_be_scored_or_loaded_is_one_sentence(directory: Path) -> Non
     (directory / "calibration.json").unlink()
     with pytest.raises(JobError, match=r"calibration.json is missing or broken: register the model again"):
         load_detector(directory)
+
+
+def test_events_are_the_runs_of_abnormal_frames() -> None:
+    scores = pd.DataFrame(
+        {
+            "frame": range(3, 10),
+            "score": [0.1, 3.0, 5.0, 0.2, 0.1, 2.5, 4.0],
+            "is_abnormal": [False, True, True, False, False, True, True],
+        }
+    )
+
+    assert events(scores).to_dict("split")["data"] == [[4, 5, 5, 5.0], [8, 9, 9, 4.0]]
+    assert list(events(scores.assign(is_abnormal=False)).columns) == ["first", "last", "peak", "score"]
+    assert len(events(scores.assign(is_abnormal=False))) == 0

@@ -71,6 +71,15 @@ def test_the_fingerprint_follows_everything_that_shapes_the_numbers(tmp_path: Pa
     assert Job.model_validate(json.loads(job.model_dump_json())).fingerprint == job.fingerprint
 
 
+def test_the_fingerprint_of_a_job_stays_what_it_was() -> None:
+    """Trained models are found by it: a field more, and all of them are trained anew."""
+    job = Job(
+        dataset="blobs", camera="01", method="ffp", profile="demo", seed=0, settings={"channels": [4, 4]},
+        frames="32x48x1", holdout=0.1, data_version="data", code_version="code",
+    )  # fmt: skip
+    assert job.fingerprint == "eaca48ff85251956"
+
+
 def test_the_code_version_covers_the_layers_that_a_method_uses_and_no_others() -> None:
     def covered(method: str) -> set[str]:
         return {path.stem for path in jobs._sources(method)}

@@ -14,18 +14,24 @@ from typing import get_args
 import pytest
 import yaml
 
+from vad_models.jobs import _sources
 from vad_models.methods import method_class
 from vad_models.settings import Profile, load_params, validated
 
 ROOT = Path(__file__).parents[1]
 
-STAGES = ("ingest", "validate", "derive", "train", "evaluate", "report")
+STAGES = ("ingest", "validate", "derive", "train", "evaluate", "report", "robustness")
+STUDIES = ("contamination", "subsampling", "cross-camera")
+
+
+def stages_of(file: str) -> dict[str, dict[str, object]]:
+    stages: dict[str, dict[str, object]] = yaml.safe_load((ROOT / file).read_text())["stages"]
+    return stages
 
 
 @pytest.fixture(scope="module")
 def pipeline() -> dict[str, dict[str, object]]:
-    stages: dict[str, dict[str, object]] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    return stages
+    return {**stages_of("dvc.yaml"), **stages_of("studies/dvc.yaml")}
 
 
 def pinned() -> dict[str, str]:
@@ -37,8 +43,9 @@ def _normalised(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
-def test_the_stages_are_the_steps_of_the_benchmark(pipeline: dict[str, dict[str, object]]) -> None:
-    assert tuple(pipeline) == STAGES
+def test_repro_runs_the_benchmark_and_what_needs_no_further_training() -> None:
+    assert tuple(stages_of("dvc.yaml")) == STAGES
+    assert tuple(stages_of("studies/dvc.yaml")) == STUDIES
 
 
 def test_every_dependency_on_code_exists(pipeline: dict[str, dict[str, object]]) -> None:
@@ -50,6 +57,15 @@ def test_every_dependency_on_code_exists(pipeline: dict[str, dict[str, object]])
     ]
     assert code
     assert [dep for dep in code if not (ROOT / dep).exists()] == []
+
+
+def test_training_depends_on_all_shared_source_that_shapes_scores(
+    pipeline: dict[str, dict[str, object]],
+) -> None:
+    """What `vad_models.jobs` hashes into fingerprints, `dvc repro` must see as well."""
+    tracked = [ROOT / str(dep) for dep in pipeline["train"]["deps"]]
+    for source in _sources("decoupled"):
+        assert any(source.is_relative_to(dep) for dep in tracked), source
 
 
 def test_every_stage_is_a_command_of_vad(pipeline: dict[str, dict[str, object]]) -> None:

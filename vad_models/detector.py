@@ -18,11 +18,12 @@ import pandas as pd
 
 from vad_models.contract import Method
 from vad_models.data.files import write_json
+from vad_models.data.labels import intervals_of
 from vad_models.errors import JobError
 from vad_models.export import load_method
 from vad_models.scoring import score_video
 
-__all__ = ["Calibration", "Detector", "load_detector", "save_calibration"]
+__all__ = ["Calibration", "Detector", "events", "load_detector", "save_calibration"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,23 @@ class Detector:
         return pd.DataFrame(
             {"frame": frame, **signals, "score": score, "is_abnormal": score > self.calibration.threshold}
         )
+
+
+def events(scores: pd.DataFrame) -> pd.DataFrame:
+    """What an operator is shown of one video: runs of abnormal frames.
+
+    Args:
+        scores: what `Detector.score` gives.
+
+    Returns:
+        One row a run: `first` and `last` frame, the frame of the highest score (`peak`), and that `score`.
+    """
+    rows = []
+    for first, end in intervals_of(scores["is_abnormal"].to_numpy(bool)):
+        run = scores.iloc[first:end]
+        peak = run.loc[run["score"].idxmax()]
+        rows.append((run["frame"].iloc[0], run["frame"].iloc[-1], int(peak["frame"]), float(peak["score"])))
+    return pd.DataFrame(rows, columns=["first", "last", "peak", "score"])
 
 
 def save_calibration(calibration: Calibration, directory: Path) -> None:

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import torch
@@ -26,7 +26,8 @@ from vad_models.contract import Combination
 from vad_models.data import clips
 from vad_models.data.clips import Excerpt, split_holdout
 from vad_models.data.files import atomic_path, write_json
-from vad_models.data.frame_store import FrameStore
+from vad_models.data.frame_store import FrameStore, Video
+from vad_models.data.layouts import Split
 from vad_models.errors import DataError, JobError, SettingsError
 from vad_models.export import load_method, save_method
 from vad_models.methods import build_method, method_class
@@ -36,7 +37,7 @@ from vad_models.scoring import frames_per_second, gflop_per_frame, read_scores, 
 from vad_models.settings import EvaluationSettings, Frozen, Params, validated
 from vad_models.training import EpochReport, train
 
-__all__ = ["Job", "finished_metrics", "frame_size", "label_of", "make_jobs", "run_job"]
+__all__ = ["Job", "finished_metrics", "frame_size", "label_of", "make_jobs", "run_job", "split_training"]
 
 _DEFAULT_FPS = 25.0
 """Of footage that does not say, such as folders of images."""
@@ -48,7 +49,13 @@ def label_of(method: str, variant: str) -> str:
 
 
 class Job(Frozen):
-    """Everything that shapes the numbers of one training."""
+    """Everything that shapes the numbers of one training.
+
+    A study that trains on other video derives a class of its own: its fields are part of the fingerprint too.
+    """
+
+    whole_videos: ClassVar[bool] = True
+    """Whether videos are seen as they are stored, so that features kept for the stored ones are theirs."""
 
     dataset: str
     camera: str
@@ -91,6 +98,19 @@ class Job(Frozen):
     def directory(self, runs: Path) -> Path:
         """Where the job's files are, below `runs/`."""
         return runs / self.dataset / self.label / self.camera / f"seed{self.seed}"
+
+    def videos(self, store: FrameStore, split: Split) -> list[Video]:
+        """The videos that the job is trained on (`train`, held-out ones among them) or scored on (`test`)."""
+        return store.videos(None if self.camera == "all" else self.camera, split)
+
+    def added(self, store: FrameStore) -> list[Excerpt]:
+        """What is trained on beside the normal video."""
+        return []
+
+    def fps(self, store: FrameStore) -> float:
+        """Frames per second of the job's videos."""
+        known = _rows(self, store)["fps"].dropna()
+        return float(known.iloc[0]) if len(known) and known.iloc[0] > 0 else _DEFAULT_FPS
 
 
 def frame_size(params: Params, dataset: str, label: str) -> str:
@@ -216,16 +236,37 @@ def run_job(
         return metrics
     write_json(directory / "job.json", {**job.model_dump(), "fingerprint": job.fingerprint})
 
-    camera = None if job.camera == "all" else job.camera
     facts_file = directory / "training.json"
     if not facts_file.exists():
-        facts = _train_and_score(job, store, camera, directory, device, features, on_epoch)
+        kept = features if job.whole_videos else None
+        facts = _train_and_score(job, store, directory, device, kept, on_epoch)
         write_json(facts_file, facts)
         shutil.rmtree(directory / "checkpoints", ignore_errors=True)
     facts = json.loads(facts_file.read_text(encoding="utf-8"))
-    metrics = {**facts, **_measure(job, store, camera, directory, evaluation)}
+    metrics = {**facts, **_measure(job, store, directory, evaluation)}
     write_json(directory / "metrics.json", metrics)
     return metrics
+
+
+def split_training(job: Job, store: FrameStore, shortest: int) -> tuple[list[Excerpt], list[Excerpt]]:
+    """The job's normal video: what is trained on, and what is held out, of every camera.
+
+    Args:
+        job: whose videos and share are taken.
+        store: frames of the job's size.
+        shortest: frames that an excerpt must have to be of use.
+
+    Raises:
+        DataError: a camera has too little video for that.
+    """
+    by_camera: dict[str, list[Video]] = {camera: [] for camera in store.cameras}
+    for video in job.videos(store, "train"):
+        by_camera[video.camera].append(video)
+    splits = [split_holdout(videos, job.holdout, shortest) for videos in by_camera.values() if videos]
+    return (
+        [excerpt for trained, _ in splits for excerpt in trained],
+        [excerpt for _, held in splits for excerpt in held],
+    )
 
 
 def finished_metrics(job: Job, directory: Path, evaluation: EvaluationSettings) -> dict[str, Any] | None:
@@ -239,7 +280,6 @@ def finished_metrics(job: Job, directory: Path, evaluation: EvaluationSettings) 
 def _train_and_score(
     job: Job,
     store: FrameStore,
-    camera: str | None,
     directory: Path,
     device: str,
     features: Path | None,
@@ -250,14 +290,8 @@ def _train_and_score(
     method = build_method(job.method, job.settings, store.size)
     if isinstance(method, Combination):
         _adopt_members(method, job, directory.parents[2])
-    per_camera = [camera] if camera is not None else store.cameras
-    splits = [
-        split_holdout(store.videos(one, "train"), job.holdout, method.clip.frames)
-        for one in per_camera
-        if store.videos(one, "train")
-    ]
-    training_excerpts = [excerpt for trained, _ in splits for excerpt in trained]
-    holdout_excerpts = [excerpt for _, held in splits for excerpt in held]
+    normal, holdout_excerpts = split_training(job, store, method.clip.frames)
+    training_excerpts = [*normal, *job.added(store)]
     outcome = train(
         method,
         training_excerpts,
@@ -270,7 +304,7 @@ def _train_and_score(
         on_epoch=on_epoch,
     )
     save_method(method, job.settings, directory, {**job.model_dump(), "fingerprint": job.fingerprint})
-    test_excerpts = [Excerpt(video, 0, video.frames) for video in store.videos(camera, "test")]
+    test_excerpts = [Excerpt(video, 0, video.frames) for video in job.videos(store, "test")]
     tables = [
         score_excerpts(method, holdout_excerpts, "holdout"),
         score_excerpts(method, test_excerpts, "test"),
@@ -310,16 +344,13 @@ def _adopt_members(method: Combination, job: Job, dataset_runs: Path) -> None:
         method.adopt(label, load_method(directory), scores[scores["split"] == "holdout"])
 
 
-def _measure(
-    job: Job, store: FrameStore, camera: str | None, directory: Path, evaluation: EvaluationSettings
-) -> dict[str, Any]:
+def _measure(job: Job, store: FrameStore, directory: Path, evaluation: EvaluationSettings) -> dict[str, Any]:
     """Metrics of the job's scores, its label-free threshold, and what an operator would have seen at it."""
     scores = read_scores(directory / "scores.parquet")
-    rows = store.manifest if camera is None else store.manifest[store.manifest["camera"] == camera]
+    rows = _rows(job, store)
     label_sets = sorted(set(rows.loc[rows["labelled"], "label_set"])) or ["none"]
     cls = method_class(job.method)
-    known = rows["fps"].dropna()
-    fps = float(known.iloc[0]) if len(known) and known.iloc[0] > 0 else _DEFAULT_FPS
+    fps = job.fps(store)
     threshold = label_free_threshold(scores, cls.headline, fps, evaluation.false_alarms_per_hour)
     labelled = scores.loc[scores["split"] == "test", "label"].notna().any()
     return {
@@ -328,6 +359,12 @@ def _measure(
         "threshold": asdict(threshold),
         "operation": asdict(operation(scores, cls.headline, threshold, fps)) if labelled else None,
     }
+
+
+def _rows(job: Job, store: FrameStore) -> pd.DataFrame:
+    """The manifest's rows of the job's camera."""
+    manifest = store.manifest
+    return manifest if job.camera == "all" else manifest[manifest["camera"] == job.camera]
 
 
 def _fingerprint_in(directory: Path) -> str | None:

@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from flows.cli import bench, data, doctor, pipeline, score, server
+from flows.cli import bench, contact_sheet, data, doctor, pipeline, score, server, studies, worker
 from flows.cli.common import session
 from vad_models.errors import VadError
 
@@ -41,9 +41,12 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 pipeline.register(app)
+studies.register(app)
+app.command("contact-sheet")(contact_sheet.contact_sheet)
 app.command("score")(score.score)
 app.add_typer(server.app, name="server")
 app.command("with-server", context_settings={"ignore_unknown_options": True})(server.with_server)
+app.command("worker")(worker.worker)
 app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)
 

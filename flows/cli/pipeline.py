@@ -21,7 +21,7 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`, in the order in which the pipeline runs them."""
-    for command in (benchmark, ingest, derive, train, evaluate, report, results, robustness, cross_camera):
+    for command in (benchmark, ingest, derive, train, evaluate, report, results):
         app.command(command.__name__.replace("_", "-"))(command)
 
 
@@ -135,59 +135,3 @@ def results(dataset: DatasetArgument) -> None:
         f"Figures, champions and what they are worth: {page if page.exists() else f'vad report {dataset}'}"
     )
     console.print("Runs and registered models: `make server`, then http://127.0.0.1:5000")
-
-
-def robustness(
-    dataset: DatasetOption,
-    method: MethodsOption = None,
-    camera: CamerasOption = None,
-    seed: SeedsOption = None,
-) -> None:
-    """Score trained methods on distorted test video: brightness x rain, and further distortions by severity.
-
-    What is measured already is not measured again. Writes results/robustness_DATASET.csv and its figures.
-
-    Example: vad robustness --dataset ucsd_ped2 --method decoupled --method conv_ae
-    """
-    with orchestrated():
-        from flows.robustness import robustness as run
-
-        run(dataset, method, camera, seed, session.root)
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    from flows.heat_maps import variant_title
-    from flows.results import read_results
-    from flows.robustness_results import degradation
-
-    file = project().paths.results / f"robustness_{dataset}.csv"
-    table = Table(
-        title=f"{dataset}: micro AUC, per video, clean and distorted", title_justify="left", box=SIMPLE_HEAD
-    )
-    for column in ("method", "signal", "clean", "distorted", "loses", "errors / conv_ae"):
-        table.add_column(column)
-    for row in degradation(read_results(file), "per_video").itertuples():
-        name = variant_title(row.method, row.variant)
-        numbers = (
-            f"{value:.3f}" for value in (row.clean, row.distorted, row.degradation, row.corruption_error)
-        )
-        table.add_row(name, row.signal, *numbers, style="bold" if row.headline else "")
-    console.print(table)
-    console.print(f"Every cell: {file}; figures: {project().paths.plots / dataset / 'robustness'}")
-
-
-def cross_camera(dataset: DatasetOption, method: MethodsOption = None, seed: SeedsOption = None) -> None:
-    """Score every camera with the model of every other, and with one model of all cameras.
-
-    Writes results/cross_camera_DATASET.csv and a figure with a matrix a method.
-
-    Example: vad cross-camera --dataset campus --method decoupled
-    """
-    with orchestrated():
-        from flows.cross_camera import cross_camera as run
-
-        run(dataset, method, seed, session.root)
-    paths = project().paths
-    console.print(
-        f"{paths.results / f'cross_camera_{dataset}.csv'}\n{paths.plots / dataset / 'cross_camera.png'}"
-    )

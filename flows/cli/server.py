@@ -1,4 +1,6 @@
-"""`vad server`: Prefect and MLflow on loopback, to look at; and `vad with-server`, one Prefect for several commands."""
+"""`vad server`: servers on loopback, with those of a team if wanted; and `vad with-server`, one Prefect for several
+commands.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +15,34 @@ from flows.cli.common import console, orchestrated, session
 __all__ = ["app", "with_server"]
 
 app = typer.Typer(
-    help="Start and stop Prefect and MLflow on loopback, to look at their pages.", no_args_is_help=True
+    help="Start and stop servers on loopback: Prefect and MLflow, to look at their pages, or all that a team uses.",
+    no_args_is_help=True,
 )
 
 
 @app.command("start")
-def start_servers() -> None:
-    """Start both in the background and wait until they answer.
+def start_servers(
+    team: Annotated[
+        bool, typer.Option("--team", help="With PostgreSQL and an S3 store, which keep everything.")
+    ] = False,
+) -> None:
+    """Start Prefect and MLflow in the background and wait until they answer.
 
-    Example: vad server start
+    Example: vad server start --team
     """
     from flows.paths import Paths
     from flows.server import servers, start
+    from flows.team import ENVIRONMENT, start_team
 
-    for server in servers(Paths(session.root)):
+    paths = Paths(session.root)
+    if team:
+        for server in start_team(paths):
+            console.print(f"{server.name:8} {server.url}")
+        console.print(
+            f"Commands use them after `set -a; . {paths.team / ENVIRONMENT}`; `vad server stop` stops all."
+        )
+        return
+    for server in servers(paths):
         start(server, session.root)
         console.print(f"{server.name:8} {server.url}")
     console.print("Commands started here find Prefect's server by themselves; `vad server stop` stops both.")
@@ -34,14 +50,17 @@ def start_servers() -> None:
 
 @app.command("stop")
 def stop_servers() -> None:
-    """Stop what `vad server start` started.
+    """Stop what `vad server start` started, with or without a team's servers.
 
     Example: vad server stop
     """
     from flows.paths import Paths
     from flows.server import servers, stop
+    from flows.team import team_servers
 
-    for server in servers(Paths(session.root)):
+    paths = Paths(session.root)
+    team = team_servers(paths) if paths.team.exists() else []
+    for server in (*servers(paths), *reversed(team)):
         console.print(f"{server.name:8} {'stopped' if stop(server) else 'was not running'}")
 
 

@@ -13,6 +13,10 @@ import pytest
 
 from flows.datasets import track_dataset
 
+GRID = """
+robustness: {methods: [conv_ae], brightness: [1.0], rain: [none], distortions: [fog], severities: [5]}
+"""
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
@@ -24,6 +28,7 @@ def checkout(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PYTHONPATH", str(project_root))
     for folder in ("flows", "vad_models"):
         shutil.copytree(ROOT / folder, project_root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (project_root / "params.yaml").write_text((project_root / "params.yaml").read_text() + GRID)
     for file in ("dvc.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / file, project_root / file)
     (project_root / ".dvc").mkdir()
@@ -66,8 +71,9 @@ def test_repro_does_everything_once_and_only_what_changed(checkout: Path) -> Non
     first = run("vad", "with-server", "dvc", "repro")
     assert stages_run(first) == [
         f"{stage}@blobs{'-conv_ae' if stage == 'train' else ''}"
-        for stage in ("ingest", "validate", "derive", "train", "evaluate", "report")
+        for stage in ("ingest", "validate", "derive", "train", "evaluate", "report", "robustness")
     ]
+    assert (checkout / "results/robustness_blobs.csv").exists()
     metrics = json.loads(run("dvc", "metrics", "show", "--json"))
     assert "conv_ae" in metrics[""]["data"]["metrics/blobs.json"]["data"]
 

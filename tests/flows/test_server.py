@@ -97,6 +97,29 @@ def test_a_standing_server_that_ends_at_once_names_its_log(project_root: Path) -
     assert not broken.pid_file.exists()
 
 
+def test_a_port_that_another_server_has_is_named(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "answers", lambda _: True)
+    taken = server.Server("mlflow", 5000, ("/bin/false",), "/", project_root)
+    with pytest.raises(JobError, match=r"another server answers on port 5000: .* with MLFLOW_PORT"):
+        server.start(taken, project_root)
+
+
+def test_stop_waits_for_the_end_and_leaves_a_process_alone_that_has_the_number_now(
+    project_root: Path,
+) -> None:
+    process = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    sleeper = server.Server("sleeper", 1, (), "/", project_root)
+    sleeper.pid_file.write_text(str(process.pid))
+    os.utime(sleeper.pid_file, (0, 0))
+    assert not server.stop(sleeper)
+    assert process.poll() is None
+
+    sleeper.pid_file.write_text(str(process.pid))
+    assert server.stop(sleeper)
+    assert not Path(f"/proc/{process.pid}").exists()
+    process.wait(10)
+
+
 @pytest.mark.slow
 @pytest.mark.integration
 def test_with_server_ends_its_command_when_it_is_told_to_end(project_root: Path) -> None:

@@ -1,9 +1,23 @@
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
 import pytest
+from prefect.client.orchestration import get_client
 from prefect.task_runners import ProcessPoolTaskRunner
 
 from flows import slots
+from flows.paths import Paths
+from flows.server import prefect_server
 from vad_models.errors import SettingsError
 
 
@@ -12,16 +26,23 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VAD_SLOTS", raising=False)
     monkeypatch.delenv("VAD_RUNNER", raising=False)
     monkeypatch.setattr(slots, "cores", lambda: 4)
-    monkeypatch.setattr(slots, "cuda_devices", lambda: 0)
+    monkeypatch.setattr(slots, "cuda_devices", list)
 
 
 def test_without_a_gpu_a_slot_is_a_core() -> None:
     assert slots.slots() == 4
 
 
-def test_a_machine_with_a_gpu_runs_one_job_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slots, "cuda_devices", lambda: 1)
-    assert slots.slots() == 1
+def test_a_gpu_is_a_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots, "cuda_devices", lambda: ["0", "1", "2"])
+    assert slots.slots() == 3
+
+
+def test_more_slots_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots, "cuda_devices", lambda: ["0", "1"])
+    monkeypatch.setenv("VAD_SLOTS", "3")
+    with pytest.raises(SettingsError, match="VAD_SLOTS = 3 is not allowed: 2 CUDA devices"):
+        slots.in_slot(print)
 
 
 @pytest.mark.parametrize(("jobs", "threads"), [(0, 4), (1, 4), (2, 2), (3, 1), (9, 1)])
@@ -54,3 +75,92 @@ def test_an_engine_that_is_not_installed_names_its_extra(
     monkeypatch.setenv("VAD_RUNNER", engine)
     with pytest.raises(SettingsError, match=rf"pip install -e '\.\[{engine}\]'"):
         slots.task_runner()
+
+
+JOBS = """
+import json, os, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from flows import slots
+
+def job(number, seconds):
+    with slots.slot() as held:
+        began = time.time()
+        time.sleep(seconds)
+        Path(f"{number}.json").write_text(json.dumps([held, began, time.time()]))
+
+if __name__ == "__main__":
+    first, count, seconds, processes = json.loads(sys.argv[1])
+    with ProcessPoolExecutor(processes, get_context("spawn"), slots.end_with_parent) as pool:
+        list(pool.map(job, range(first, first + count), [seconds] * count))
+"""
+"""A flow as far as slots see it: a pool of processes that take jobs."""
+
+
+@pytest.fixture
+def flow_of_jobs(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The script `JOBS`, four slots, and a server."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("VAD_SLOTS", "4")
+    with prefect_server(Paths(project_root)):
+        script = project_root / "jobs.py"
+        script.write_text(JOBS)
+        yield script
+
+
+@contextmanager
+def started(
+    script: Path, first: int, count: int, seconds: float, processes: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    arguments = json.dumps([first, count, seconds, processes])
+    flow = subprocess.Popen([sys.executable, str(script), arguments], start_new_session=True)
+    try:
+        yield flow
+    finally:
+        if flow.poll() is None:
+            os.killpg(flow.pid, signal.SIGKILL)
+            flow.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_twelve_jobs_of_two_flows_on_four_slots_never_share_one(flow_of_jobs: Path) -> None:
+    with started(flow_of_jobs, 0, 6, 1.0, 3) as one, started(flow_of_jobs, 6, 6, 1.0, 3) as other:
+        assert (one.wait(300), other.wait(300)) == (0, 0)
+
+    jobs = [json.loads((flow_of_jobs.parent / f"{number}.json").read_text()) for number in range(12)]
+    assert {held for held, _, _ in jobs} <= {f"cpu:{number}" for number in range(4)}
+    for slot in {held for held, _, _ in jobs}:
+        in_it = sorted((began, ended) for held, began, ended in jobs if held == slot)
+        assert all(before[1] <= after[0] for before, after in pairwise(in_it))
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_slots_are_free_at_once_after_ctrl_c_and_soon_after_a_kill(flow_of_jobs: Path) -> None:
+    for first, sign, patience in ((0, signal.SIGINT, 15), (4, signal.SIGKILL, 120)):
+        with started(flow_of_jobs, first, 4, 600.0, 4) as flow:
+            wait_for_slots(4, 120)
+            os.killpg(flow.pid, sign)
+            flow.wait(60)
+            wait_for_slots(0, patience)
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_a_job_on_a_gpu_sees_that_gpu_alone(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots, "cuda_devices", lambda: ["3", "5"])
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    with prefect_server(Paths(project_root)), slots.slot() as held:
+        assert held == "cuda:3"
+        assert slots.in_slot(os.getenv, "CUDA_VISIBLE_DEVICES") == "5"
+
+
+def wait_for_slots(held: int, seconds: float) -> None:
+    """Wait until so many slots are held."""
+    deadline = time.monotonic() + seconds
+    with get_client(sync_client=True) as client:
+        while sum(limit.active_slots for limit in client.read_global_concurrency_limits()) != held:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)

@@ -1,0 +1,43 @@
+"""The figure of the study of contaminated training: AUC against the share of abnormal frames in training."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from flows.figures import MUTED
+from flows.heat_maps import variant_title
+from flows.study_curves import auc_curves, mean_curve
+
+__all__ = ["contamination_figure"]
+
+
+def contamination_figure(cells: pd.DataFrame) -> Figure:
+    """First the headline signals of all methods, then a panel a method that has several signals, with all of them.
+
+    Args:
+        cells: rows of the table, one a camera, method, count and signal; cameras are averaged.
+    """
+    panels: dict[str, dict[str, tuple[pd.Series, pd.DataFrame]]] = {"headline signals": {}}
+    for (method, variant), of_method in cells.groupby(["method", "variant"], sort=False):
+        title = variant_title(method, variant)
+        curves = {}
+        for (signal, headline), rows in of_method.groupby(["signal", "headline"], sort=False):
+            curve = mean_curve(rows, "count", ["abnormal_share"]).sort_values("abnormal_share")
+            curves[signal] = (curve["abnormal_share"], curve)
+            if headline:
+                panels["headline signals"][f"{title}: {signal}"] = curves[signal]
+        if len(curves) > 1:
+            panels[title] = curves
+    figure = Figure(figsize=(0.6 + 3.9 * len(panels), 3.6), layout="constrained")
+    for axes, (title, curves) in zip(
+        figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False).flat,
+        panels.items(),
+        strict=True,
+    ):
+        auc_curves(axes, title, curves)
+        axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    figure.supxlabel("abnormal frames in training", fontsize=9, color=MUTED)
+    figure.supylabel("micro AUC, per video", fontsize=9, color=MUTED)
+    return figure

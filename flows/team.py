@@ -1,0 +1,120 @@
+"""The servers of a team on one host: PostgreSQL and an S3 store, and MLflow and Prefect, which keep everything in them.
+
+Their programs come from the package index (the extra `team`), their files lie in `.team/`, they listen on loopback, and
+their passwords are made at the first start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from flows import postgres, s3_store
+from flows.paths import Paths
+from flows.recovery import HEARTBEAT, reschedule_lost_runs
+from flows.server import Server, mlflow_on, prefect_on, start
+from vad_models.data.files import atomic_path
+
+__all__ = ["CREDENTIALS", "ENVIRONMENT", "start_team", "team_servers"]
+
+CREDENTIALS = "credentials.json"
+"""File in `.team/`: every password, readable by its owner alone."""
+
+ENVIRONMENT = "environment"
+"""File in `.team/`: what a command needs in its environment to use the servers, one `NAME=value` a line."""
+
+_DATABASES = ("mlflow", "prefect")
+_BUCKETS = ("dvc", "mlflow")
+_SECRETS = (
+    postgres.ADMINISTRATOR,
+    *(f"postgres-{name}" for name in _DATABASES),
+    s3_store.ADMINISTRATOR,
+    *(f"s3-{name}" for name in _BUCKETS),
+)
+
+
+def team_servers(paths: Paths) -> list[Server]:
+    """PostgreSQL, S3, MLflow and Prefect, in the order in which they start; started or not.
+
+    Raises:
+        SettingsError: the extra `team` is not installed.
+    """
+    home = paths.team.absolute()
+    passwords = _passwords(home)
+    database = postgres.server(home)
+    store = s3_store.server(home)
+    backends = {
+        name: f"{name}:{passwords[f'postgres-{name}']}@127.0.0.1:{database.port}/{name}"
+        for name in _DATABASES
+    }
+    return [
+        database,
+        store,
+        mlflow_on(
+            home,
+            MLFLOW_BACKEND_STORE_URI=f"postgresql+psycopg2://{backends['mlflow']}",
+            MLFLOW_ARTIFACTS_DESTINATION="s3://mlflow",
+            **s3_store.environment(store, "mlflow", passwords["s3-mlflow"]),
+        ),
+        prefect_on(
+            home, PREFECT_SERVER_DATABASE_CONNECTION_URL=f"postgresql+asyncpg://{backends['prefect']}"
+        ),
+    ]
+
+
+def start_team(paths: Paths) -> Iterator[Server]:
+    """Start the servers that do not run, and yield each when it is ready; then write the environment file.
+
+    Raises:
+        SettingsError: the extra `team` is not installed.
+        JobError: a server did not start.
+    """
+    home = paths.team.absolute()
+    database, store, mlflow, prefect = team_servers(paths)
+    passwords = _passwords(home)
+
+    postgres.make_cluster(home, passwords[postgres.ADMINISTRATOR])
+    start(database, paths.root)
+    owners = {name: passwords[f"postgres-{name}"] for name in _DATABASES}
+    postgres.make_databases(database, passwords[postgres.ADMINISTRATOR], owners)
+    yield database
+
+    keys = {name: passwords[f"s3-{name}"] for name in _BUCKETS}
+    identities = s3_store.identities(passwords[s3_store.ADMINISTRATOR], keys)
+    _write_private(home / s3_store.IDENTITIES, json.dumps(identities, indent=2))
+    (home / s3_store.FOLDER).mkdir(exist_ok=True)
+    start(store, paths.root)
+    s3_store.make_buckets(store, passwords[s3_store.ADMINISTRATOR], _BUCKETS)
+    yield store
+
+    for server in (mlflow, prefect):
+        start(server, paths.root)
+        yield server
+
+    reschedule_lost_runs(f"{prefect.url}/api")
+    environment = {
+        "PREFECT_API_URL": f"{prefect.url}/api",
+        **HEARTBEAT,
+        "MLFLOW_TRACKING_URI": mlflow.url,
+        **s3_store.environment(store, "dvc", passwords["s3-dvc"]),
+    }
+    _write_private(home / ENVIRONMENT, "".join(f"{name}={value}\n" for name, value in environment.items()))
+
+
+def _passwords(home: Path) -> dict[str, str]:
+    """Name -> password, made at the first call and read from then on."""
+    file = home / CREDENTIALS
+    if not file.exists():
+        _write_private(file, json.dumps({name: secrets.token_urlsafe(24) for name in _SECRETS}, indent=2))
+    passwords: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    return passwords
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that its owner alone may read, from its first byte on."""
+    with atomic_path(path) as temporary:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL, 0o600))
+        temporary.write_text(text, encoding="utf-8")
