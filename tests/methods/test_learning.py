@@ -17,9 +17,9 @@ from sklearn.metrics import roc_auc_score
 
 from tests.footage import SIZE, blobs
 from tests.methods.test_contract import METHODS, excerpt, profile_settings
-from vad_models.contract import Method
+from vad_models.contract import Combination, Method
 from vad_models.methods import build_method
-from vad_models.scoring import score_video
+from vad_models.scoring import score_excerpts, score_video
 from vad_models.training import train
 
 FLOOR = 0.7
@@ -36,11 +36,15 @@ FLOORS = {
 
 @cache
 def learned(name: str) -> Method:
-    """The method after the training of its demo profile on three toy videos."""
+    """The method after the training of its demo profile on three toy videos; members of a combination first."""
     torch.manual_seed(0)
     method = build_method(name, profile_settings(name), SIZE)
     with TemporaryDirectory() as folder:
         videos = [excerpt(Path(folder), f"v{seed}", blobs(80, seed)) for seed in range(4)]
+        if isinstance(method, Combination):
+            for label in profile_settings(name)["members"]:
+                member = learned(label)
+                method.adopt(label, member, score_excerpts(member, videos[3:], "holdout"))
         train(method, videos[:3], videos[3:], Path(folder) / "checkpoints", 0, device="cpu")
     return method
 
