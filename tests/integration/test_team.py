@@ -117,5 +117,5 @@ def test_the_pages_show_the_work_in_a_browser(team: Team, tmp_path: Path) -> Non
         options += ["--disable-background-networking", f"--user-data-dir={tmp_path}"]
         return team.run(browser, *options, "--virtual-time-budget=60000", "--dump-dom", url)
 
-    assert "benchmark blobs" in page(team.environment["PREFECT_API_URL"].removesuffix("/api") + "/runs")
+    assert "benchmark blobs" in page(team.environment["PREFECT_API_URL"].removesuffix("/api") + "/flows")
     assert ">blobs<" in page(team.environment["MLFLOW_TRACKING_URI"] + "/#/experiments")
