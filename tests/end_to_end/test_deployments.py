@@ -81,7 +81,7 @@ def prefect(*arguments: str, seconds: float = 300) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.integration
+@pytest.mark.team
 @pytest.mark.timeout(1200)
 def test_a_deployment_that_is_triggered_is_run_by_a_worker(checkout: Path, worker: None) -> None:
     deadline = time.monotonic() + 120

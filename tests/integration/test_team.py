@@ -41,7 +41,7 @@ def test_a_clone_pulls_what_was_pushed_and_has_nothing_to_do(team: Team, tmp_pat
     team.run("git", "init", "--quiet")
     team.run("dvc", "commit", "--quiet", "--force", "data.dvc")
     team.run("dvc", "remote", "add", "--default", "team", "s3://dvc")
-    team.run("dvc", "repro", "report@blobs")
+    team.run("dvc", "repro")
     team.run("git", "add", ".")
     team.run("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "trained")
     team.run("dvc", "push")
@@ -53,12 +53,12 @@ def test_a_clone_pulls_what_was_pushed_and_has_nothing_to_do(team: Team, tmp_pat
     model = Path("runs/blobs/conv_ae/01/seed0/model.safetensors")
     assert (clone / model).read_bytes() == (team.root / model).read_bytes()
 
-    output = team.run("dvc", "repro", "report@blobs", cwd=clone)
+    output = team.run("dvc", "repro", cwd=clone)
     # It looks at the footage and links it, which is no work; nothing is validated, derived or trained again.
     assert [line for line in output.splitlines() if line.startswith("Running stage")] == [
         "Running stage 'ingest@blobs':"
     ]
-    assert "Running stage" not in team.run("dvc", "repro", "report@blobs", cwd=clone)
+    assert "Running stage" not in team.run("dvc", "repro", cwd=clone)
 
 
 def test_a_matrix_outlives_a_worker_and_ends_with_champions_in_the_store(team: Team, tmp_path: Path) -> None:

@@ -27,7 +27,10 @@ FLOOR = 0.7
 
 FLOORS = {
     ("conv_ae", "motion"): 0.6,
-    ("one_class_svm", "motion"): 0.0,  # sees single frames: it claims nothing about motion
+    (
+        "one_class_svm",
+        "appearance",
+    ): 0.6,  # sees how features vary: appearance enters through its motion alone
     ("tsc", "motion"): 0.5,  # motion enters through the coherence of codes alone
     ("srnn_ae", "motion"): 0.6,
 }

@@ -36,7 +36,7 @@ def test_paper_profile_squeezes_ten_frames_of_each_stream_to_512_numbers() -> No
     assert list(method.models) == ["spatial", "temporal"]
     patches = method.streams(torch.rand(13, 21, 1280))["temporal"]
     assert patches.shape == (10, 21, 1280)
-    assert method.models["motion"].code(patches).shape == (21, 512)
+    assert method.models["temporal"].code(patches).shape == (21, 512)
     encoder, decoder = 4 * 512 * (1280 + 512 + 2), 4 * 512 * (512 + 512 + 2)
     assert sum(p.numel() for p in method.parameters()) == 2 * (encoder + decoder + 512 * 1280 + 1280)
     optimiser = torch.optim.RMSprop(method.begin("training"), lr=1e-4)
