@@ -137,9 +137,9 @@ def test_twelve_jobs_of_two_flows_on_four_slots_never_share_one(flow_of_jobs: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.integration
+@pytest.mark.team
 def test_slots_are_free_at_once_after_ctrl_c_and_soon_after_a_kill(flow_of_jobs: Path) -> None:
-    for first, sign, patience in ((0, signal.SIGINT, 60), (4, signal.SIGKILL, 120)):
+    for first, sign, patience in ((0, signal.SIGINT, 15), (4, signal.SIGKILL, 120)):
         with started(flow_of_jobs, first, 4, 600.0, 4) as flow:
             wait_for_slots(4, 120)
             os.killpg(flow.pid, sign)
