@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import connection, get_context, parent_process
+from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
@@ -118,11 +119,13 @@ def task_runner() -> TaskRunner[Any]:
 
 
 def end_with_parent() -> None:
-    """Make this worker process end when the flow's process dies, and quietly at Ctrl-C.
+    """Make this worker process end when the flow's process dies, and quietly, without its slot, when it is told to.
 
     A worker that outlived a killed flow would go on training in a directory that the next flow resumes from.
     """
-    signal.signal(signal.SIGINT, lambda *_: _end())
+    # Ctrl-C, and the pool when another of its processes has ended.
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, _end)
     parent = parent_process()
     if parent is None:
         return
@@ -139,9 +142,11 @@ def _begin_on_device(device: str) -> None:
     end_with_parent()
 
 
-def _end() -> None:
+def _end(sign: int, _: FrameType | None) -> None:
     """Give back the slots, so that the next command need not wait for their leases to run out; then end."""
+    for other in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(other, signal.SIG_IGN)
     giving_back = threading.Thread(target=give_back_all, daemon=True)
     giving_back.start()
     giving_back.join(_GRACE_SECONDS)
-    os._exit(128 + signal.SIGINT)
+    os._exit(128 + sign)

@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -87,6 +88,7 @@ from flows import slots
 def job(number, seconds):
     with slots.slot() as held:
         began = time.time()
+        Path(f"{number}.began").touch()
         time.sleep(seconds)
         Path(f"{number}.json").write_text(json.dumps([held, began, time.time()]))
 
@@ -141,10 +143,11 @@ def test_twelve_jobs_of_two_flows_on_four_slots_never_share_one(flow_of_jobs: Pa
 def test_slots_are_free_at_once_after_ctrl_c_and_soon_after_a_kill(flow_of_jobs: Path) -> None:
     for first, sign, patience in ((0, signal.SIGINT, 15), (4, signal.SIGKILL, 120)):
         with started(flow_of_jobs, first, 4, 600.0, 4) as flow:
-            wait_for_slots(4, 120)
+            wait_for(partial(jobs_run, flow_of_jobs.parent, range(first, first + 4)), 120)
+            assert held_slots() == 4
             os.killpg(flow.pid, sign)
             flow.wait(60)
-            wait_for_slots(0, patience)
+            wait_for(lambda: held_slots() == 0, patience)
 
 
 @pytest.mark.slow
@@ -157,10 +160,17 @@ def test_a_job_on_a_gpu_sees_that_gpu_alone(project_root: Path, monkeypatch: pyt
         assert slots.in_slot(os.getenv, "CUDA_VISIBLE_DEVICES") == "5"
 
 
-def wait_for_slots(held: int, seconds: float) -> None:
-    """Wait until so many slots are held."""
-    deadline = time.monotonic() + seconds
+def jobs_run(folder: Path, numbers: range) -> bool:
+    return all((folder / f"{number}.began").exists() for number in numbers)
+
+
+def held_slots() -> int:
     with get_client(sync_client=True) as client:
-        while sum(limit.active_slots for limit in client.read_global_concurrency_limits()) != held:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        return sum(limit.active_slots for limit in client.read_global_concurrency_limits())
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
