@@ -51,6 +51,11 @@ class Paths:
         return self.root / "grids"
 
     @property
+    def trials(self) -> Path:
+        """Log of trials of settings, one CSV file a dataset."""
+        return self.root / "trials"
+
+    @property
     def results(self) -> Path:
         """Versioned result tables, one CSV file a dataset."""
         return self.root / "results"

@@ -29,6 +29,7 @@ COMMANDS = (
         "contamination",
         "subsampling",
         "cross-camera",
+        "trial",
         "contact-sheet",
         "score",
         "with-server",
