@@ -8,7 +8,7 @@ from matplotlib.ticker import PercentFormatter
 
 from flows.figures import MUTED
 from flows.heat_maps import variant_title
-from flows.study_curves import auc_curves, mean_curve
+from flows.study_curves import auc_curves, mean_curve, panel_grid
 
 __all__ = ["contamination_figure"]
 
@@ -30,12 +30,8 @@ def contamination_figure(cells: pd.DataFrame) -> Figure:
                 panels["headline signals"][f"{title}: {signal}"] = curves[signal]
         if len(curves) > 1:
             panels[title] = curves
-    figure = Figure(figsize=(0.6 + 3.9 * len(panels), 3.6), layout="constrained")
-    for axes, (title, curves) in zip(
-        figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False).flat,
-        panels.items(),
-        strict=True,
-    ):
+    figure, grid = panel_grid(len(panels))
+    for axes, (title, curves) in zip(grid, panels.items(), strict=True):
         auc_curves(axes, title, curves)
         axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
     figure.supxlabel("abnormal frames in training", fontsize=9, color=MUTED)

@@ -34,6 +34,7 @@ from flows.steps import Project
 from flows.study_tables import study_table
 from vad_models.conditions import Condition, score_under
 from vad_models.data.frame_store import FrameStore
+from vad_models.study_jobs import JointJob
 
 __all__ = ["cross_camera"]
 
@@ -59,8 +60,9 @@ def cross_camera(
         VadError: the frames are not derived, or a job failed.
     """
     project = Project.at(root)
-    jobs = [*plan(project, dataset, methods, None, seeds), *plan(project, dataset, methods, ["all"], seeds)]
-    jobs = list({job.title: job for job in jobs}.values())
+    jobs = plan(project, dataset, methods, None, seeds)
+    if any(job.camera != "all" for job in jobs):
+        jobs += [JointJob.of(job) for job in plan(project, dataset, methods, ["all"], seeds)]
     train_jobs(project, jobs)
     rows = _measure_matrix(
         project, dataset, [read_finished(job.directory(project.paths.runs)) for job in jobs]

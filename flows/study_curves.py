@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from flows.figures import INK, MUTED, plain, series_colours
 
-__all__ = ["auc_curves", "mean_curve"]
+__all__ = ["auc_curves", "mean_curve", "panel_grid"]
 
 _SHOWN = ["auc_micro", "auc_low", "auc_high"]
 
@@ -17,6 +18,17 @@ _SHOWN = ["auc_micro", "auc_low", "auc_high"]
 def mean_curve(cells: pd.DataFrame, by: str, also: Sequence[str] = ()) -> pd.DataFrame:
     """AUCs (and the columns `also`) of one curve, mean over cameras: one row a value of `by`, which is the index."""
     return cells.groupby(by, sort=False)[[*_SHOWN, *also]].mean()
+
+
+def panel_grid(panels: int) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels, three a row."""
+    columns = min(3, panels)
+    rows = -(-panels // columns)
+    figure = Figure(figsize=(0.6 + 3.9 * columns, 0.4 + 2.9 * rows), layout="constrained")
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in grid[panels:]:
+        axes.set_axis_off()
+    return figure, grid[:panels]
 
 
 def auc_curves(axes: Axes, title: str, curves: Mapping[str, tuple[pd.Series, pd.DataFrame]]) -> None:

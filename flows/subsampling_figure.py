@@ -8,7 +8,7 @@ from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from flows.figures import INK, plain, series_colours
 from flows.heat_maps import variant_title
-from flows.study_curves import auc_curves, mean_curve
+from flows.study_curves import auc_curves, mean_curve, panel_grid
 
 __all__ = ["subsampling_figure"]
 
@@ -25,9 +25,7 @@ def subsampling_figure(cells: pd.DataFrame) -> Figure:
         variant_title(method, variant): rows
         for (method, variant), rows in cells.groupby(["method", "variant"], sort=False)
     }
-    columns = len(methods) + len(_COSTS)
-    figure = Figure(figsize=(0.6 + 3.2 * columns, 3.4), layout="constrained")
-    panels = figure.subplots(1, columns, squeeze=False)[0]
+    figure, panels = panel_grid(len(methods) + len(_COSTS))
     steps = sorted(cells["step"].unique())
     for axes, (title, rows) in zip(panels, methods.items(), strict=False):
         by_signal = {
@@ -35,7 +33,7 @@ def subsampling_figure(cells: pd.DataFrame) -> Figure:
             for signal, of_signal in rows.groupby("signal", sort=False)
         }
         auc_curves(axes, title, {signal: (curve.index, curve) for signal, curve in by_signal.items()})
-    panels[0].set_ylabel("micro AUC, per video")
+        axes.set_ylabel("micro AUC, per video")
     for axes, (column, title) in zip(panels[len(methods) :], _COSTS.items(), strict=True):
         plain(axes)
         for (name, rows), colour in zip(methods.items(), series_colours(len(methods)), strict=True):
@@ -46,7 +44,8 @@ def subsampling_figure(cells: pd.DataFrame) -> Figure:
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.set_title(title, fontsize=9, color=INK, loc="left", pad=3)
-        axes.legend(frameon=False, fontsize=7)
+        axes.margins(y=0.35)  # room for the legend
+        axes.legend(frameon=False, fontsize=7, ncols=2, loc="upper right")
     for axes in panels:
         axes.set_xticks(steps)
         axes.set_xlabel("every d-th frame: d")

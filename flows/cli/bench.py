@@ -71,3 +71,36 @@ def sharing(
         f"{speed.in_sequence_seconds:.1f} s in sequence, {speed.at_once_seconds:.1f} s at once "
         f"({gain:.2f} times as fast)"
     )
+
+
+@app.command("grid")
+def grid(
+    dataset: DatasetArgument,
+    method: Annotated[
+        list[str] | None, typer.Option("--method", "-m", help="A method of params.yaml; may be repeated.")
+    ] = None,
+    camera: Annotated[str, typer.Option("--camera", "-c", help="A camera.")] = "01",
+    seed: Annotated[int, typer.Option("--seed", "-s", help="Seed of the trained jobs.")] = 0,
+) -> None:
+    """Score the brightness x rain grid of the robustness study in one go, then as evaluations by themselves.
+
+    Example: vad bench grid ucsd_ped2 --method decoupled --method frame_difference
+    """
+    from flows.jobs import plan
+    from flows.slots import slots, threads_of_a_job
+    from vad_models.conditions import conditions
+    from vad_models.data.frame_store import FrameStore
+    from vad_models.grid_benchmark import measure_grid
+
+    here = project()
+    jobs = plan(here, dataset, method or ["decoupled", "frame_difference"], [camera], [seed])
+    store = FrameStore(here.paths.frames / dataset / jobs[0].frames)
+    weather = [one for one in conditions(here.params.robustness) if one.distortion == "weather"]
+    directories = [job.directory(here.paths.runs) for job in jobs]
+    threads = threads_of_a_job(len(weather))
+    speed = measure_grid(directories, store.videos(camera, "test"), weather, slots(), threads)
+    console.print(
+        f"{speed.conditions} conditions x {speed.methods} method(s), {slots()} at once: {speed.grid_seconds:.0f} s in "
+        f"one go, {speed.separate_seconds:.0f} s as {speed.conditions * speed.methods} evaluations by themselves "
+        f"({speed.grid_seconds / speed.separate_seconds:.2f} of it)"
+    )
