@@ -85,6 +85,22 @@ def test_a_grid_is_trained_once_and_goes_on_where_it_stopped(project: Project) -
     assert (len(runs), {run.data.params["count"] for run in children}) == (4, {"0", "8", "all"})
 
 
+@pytest.mark.slow
+@pytest.mark.integration
+def test_random_pieces_of_all_videos_can_be_trained_on_and_all_videos_tested(project: Project) -> None:
+    params = project.paths.root / "params.yaml"
+    grid = "counts: [0, 12, all], run: 6, sampling: random, exclude: false"
+    params.write_text(params.read_text().replace("counts: [0, 8, all], run: 6", grid))
+    with prefect_server(project.paths):
+        contamination("blobs", root=project.paths.root)
+    table = read_results(project.paths.results / "contamination_blobs.csv")
+    seed = table[(table["seed"] == "0") & (table["normalisation"] == "per_video")].set_index("count")
+    assert seed["abnormal_frames"].to_dict() == {"0": 0, "12": 12, "all": 30}
+    assert set(seed["sampling"]) == {"random"} and not seed["exclude"].any()
+    # Both test videos: 30 frames each, of which a window of 4 scores 27.
+    assert set(seed["frames_scored"]) == {54}
+
+
 def test_too_few_abnormal_frames_are_said_before_anything_is_trained(project: Project) -> None:
     params = project.paths.root / "params.yaml"
     params.write_text(params.read_text().replace("[0, 8, all]", "[0, 20]"))
