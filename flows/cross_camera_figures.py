@@ -24,7 +24,7 @@ def matrix_figure(cells: pd.DataFrame) -> Figure:
         for (method, variant, signal), panel in groups
     }
     side = 1.4 + 0.42 * cells["camera"].nunique()
-    figure = heat_maps(panels, (side, side), (0.8, 0.6), lowest=0.4, fontsize=7)
+    figure = heat_maps(panels, (side, side), (0.8, 0.6), lowest=0.2, fontsize=7)
     figure.supxlabel("scored camera", fontsize=9, color=MUTED)
     figure.supylabel("trained on", fontsize=9, color=MUTED)
     return figure
