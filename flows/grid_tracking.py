@@ -57,11 +57,15 @@ def log_grid(
         parent = client.create_run(
             experiment, run_name=name, tags={"study": study, "dataset": dataset}
         ).info.run_id
-        cells = table[table["seed"] != "all"].groupby([*_JOB, *condition], sort=False)
-        for _, cell in cells:
-            _log_cell(client, experiment, parent, study, cell, condition)
-        for file in files:
-            client.log_artifact(parent, str(file))
+        try:
+            cells = table[table["seed"] != "all"].groupby([*_JOB, *condition], sort=False)
+            for _, cell in cells:
+                _log_cell(client, experiment, parent, study, cell, condition)
+            for file in files:
+                client.log_artifact(parent, str(file))
+        except BaseException:
+            client.set_terminated(parent, status="FAILED")
+            raise
         client.set_terminated(parent, status="FINISHED")
         return str(parent)
 

@@ -49,13 +49,15 @@ def degradation(table: pd.DataFrame, normalisation: str) -> pd.DataFrame:
 
 
 def write_robustness(paths: Paths, dataset: str, table: pd.DataFrame) -> list[Path]:
-    """Write the table, and its figures into `plots/<dataset>/`; returns the files."""
+    """Write the table, what each method loses, and the figures into `plots/<dataset>/`; returns the files."""
     csv = paths.results / f"robustness_{dataset}.csv"
     write_results(table, csv)
+    losses = paths.results / f"robustness_degradation_{dataset}.csv"
+    write_results(degradation(table, "per_video").round(4), losses)
     folder = paths.plots / dataset / "robustness"
     folder.mkdir(parents=True, exist_ok=True)
     shown = table[(table["seed"] == "all") & (table["normalisation"] == "per_video")]
-    files = [csv]
+    files = [csv, losses]
     for name, figure in (("weather", weather_figure(shown)), ("severity", severity_figure(shown))):
         file = folder / f"{name}.png"
         figure.savefig(file, dpi=120)

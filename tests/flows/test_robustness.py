@@ -70,6 +70,13 @@ def test_a_grid_is_measured_once_and_goes_on_where_it_stopped(
     experiment = prepare_tracking(paths, "blobs")
     runs = client.search_runs([experiment], filter_string="tags.study = 'robustness'")
     children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    (parent,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
+    assert {file.path for file in client.list_artifacts(parent.info.run_id)} == {
+        "robustness_blobs.csv",
+        "robustness_degradation_blobs.csv",
+        "severity.png",
+        "weather.png",
+    }
     assert (len(runs), len(children)) == (1 + 16, 16)
     assert {run.data.params["distortion"] for run in children} == {"weather", "fog", "frozen_frames"}
     assert all(0 <= run.data.metrics["auc_micro"] <= 1 for run in children)
