@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	    echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13: install one and say make PYTHON=python3.11." >&2; exit 1; }
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	$(PIP) install --quiet "$$(grep '^torch==' constraints.txt)"
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,team]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,team,dask]'
 	@touch $@
 
 lock: $(STAMP) ## Write constraints.txt from what .venv holds.

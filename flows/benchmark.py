@@ -9,8 +9,7 @@ computed twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,8 @@ from prefect.futures import PrefectFuture
 
 from flows import steps
 from flows.evaluation import evaluate
-from flows.jobs import is_finished, plan, run
+from flows.jobs import alone_with, is_finished, plan, run
+from flows.locks import alone
 from flows.progress import watch
 from flows.report import write_report
 from flows.slots import in_slot, task_runner, threads_of_a_job
@@ -28,7 +28,7 @@ from flows.steps import Project
 from flows.tracking import prepare_tracking
 from flows.validation import validate
 from vad_models.errors import JobError, VadError
-from vad_models.jobs import Job
+from vad_models.jobs import Job, run_job
 
 __all__ = ["benchmark", "train"]
 
@@ -88,27 +88,32 @@ def train(
 
 @task(task_run_name="ingest {dataset}")
 def ingest_data(project: Project, dataset: str) -> None:
-    steps.ingest(project.paths, dataset)
+    with alone(project.paths, dataset):
+        steps.ingest(project.paths, dataset)
 
 
 @task(task_run_name="validate {dataset}")
 def validate_data(project: Project, dataset: str) -> None:
-    validate(project.paths, dataset)
+    with alone(project.paths, dataset):
+        validate(project.paths, dataset)
 
 
 @task(task_run_name="derive {dataset}")
 def derive_frames(project: Project, dataset: str) -> None:
-    steps.derive(project, dataset)
+    with alone(project.paths, dataset):
+        steps.derive(project, dataset)
 
 
 @task(task_run_name="evaluate {dataset}")
 def compare_and_promote(project: Project, dataset: str) -> None:
-    evaluate(project, dataset)
+    with alone(project.paths, dataset):
+        evaluate(project, dataset)
 
 
 @task(task_run_name="report {dataset}")
 def report(project: Project, dataset: str) -> None:
-    write_report(project.paths, dataset)
+    with alone(project.paths, dataset):
+        write_report(project.paths, dataset)
 
 
 def _fingerprint(context: Any, parameters: dict[str, Any]) -> str:
@@ -136,34 +141,41 @@ def _may_help(task: Any, run: Any, state: Any) -> bool:
     persist_result=True,
     result_serializer="json",
 )
-def train_job(job: Job, project: Project, threads: int) -> str:
+def train_job(job: Job, project: Project, threads: int, work: Callable[..., object] = run_job) -> str:
     """Train, score, measure and log one job; returns its MLflow run."""
-    if is_finished(job, project):
-        return run(job, project, threads)  # only looked up, on no device
-    return in_slot(run, job, project, threads)
+    # The directory before the slot: who waits for another process to train the same job takes no slot meanwhile.
+    with alone_with(job, project):
+        if is_finished(job, project):
+            return run(job, project, threads, work)  # only looked up, on no device
+        return in_slot(run, job, project, threads, work)
 
 
-def train_jobs(project: Project, jobs: Sequence[Job]) -> None:
+def train_jobs(project: Project, jobs: Sequence[Job], work: Callable[..., object] = run_job) -> None:
     """Run jobs in parallel; those that are finished are only looked up. Jobs that combine others come after these.
+
+    Args:
+        project: where they lie.
+        jobs: of one dataset.
+        work: of a job; a rehearsal (`flows.rehearsals`) trains nothing.
 
     Raises:
         JobError: a job failed; the others were finished first.
     """
     if jobs:
         prepare_tracking(project.paths, jobs[0].dataset)
-    _train_at_once(project, [job for job in jobs if not job.members])
-    _train_at_once(project, [job for job in jobs if job.members])
+    _train_at_once(project, [job for job in jobs if not job.members], work)
+    _train_at_once(project, [job for job in jobs if job.members], work)
 
 
-def _train_at_once(project: Project, jobs: Sequence[Job]) -> None:
+def _train_at_once(project: Project, jobs: Sequence[Job], work: Callable[..., object]) -> None:
     unfinished = [job for job in jobs if not is_finished(job, project)]
     threads = threads_of_a_job(len(unfinished))
     # A result that Prefect remembers is of no use when the job's directory is gone: then it is computed anew.
     anew = train_job.with_options(refresh_cache=True)
-    futures = {job.title: anew.submit(job, project, threads) for job in unfinished}
+    futures = {job.title: anew.submit(job, project, threads, work) for job in unfinished}
     for job in jobs:
         if job.title not in futures:
-            train_job(job, project, threads)
+            train_job(job, project, threads, work)
     ended: set[str] = set()
     for title, future in futures.items():
         future.add_done_callback(partial(_note, ended, title))
@@ -186,8 +198,8 @@ def _failure(future: PrefectFuture[Any]) -> str | None:
     """Why a job failed, in words; none if it did not."""
     try:
         outcome = future.result(raise_on_failure=False)
-    except BrokenProcessPool:
-        return "its process was killed from outside, as when memory runs out"
+    except Exception as lost:  # every engine has its own, as BrokenProcessPool and Dask's KilledWorker
+        return f"its process was lost, as when memory runs out: {type(lost).__name__}"
     if not isinstance(outcome, BaseException):
         return None
     return str(outcome) if isinstance(outcome, VadError) else f"{type(outcome).__name__}: {outcome}"

@@ -17,7 +17,7 @@ from vad_models.jobs import Job
 from vad_models.scoring import read_scores
 from vad_models.settings import EvaluationSettings
 
-__all__ = ["FinishedJob", "finished_jobs", "read_finished"]
+__all__ = ["FinishedJob", "finished_jobs", "names_of", "read_finished"]
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,8 @@ class FinishedJob:
 
     @property
     def names(self) -> dict[str, str]:
-        """What tells the job from others of its dataset: columns of the result table, and tags of its MLflow run."""
-        job = self.job
-        return {
-            "dataset": job.dataset,
-            "camera": job.camera,
-            "method": job.method,
-            "variant": job.variant,
-            "seed": str(job.seed),
-            "profile": job.profile,
-        }
+        """`names_of` the job."""
+        return names_of(self.job)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -103,6 +95,18 @@ class FinishedJob:
         how = normalisation or self.normalisation
         values = normalise(self.scores, signal or self.headline, how, self.evaluation.sliding_window)
         return test.assign(score=values).reset_index(drop=True)
+
+
+def names_of(job: Job) -> dict[str, str]:
+    """What tells a job from others of its dataset: columns of the result table, and tags of its MLflow run."""
+    return {
+        "dataset": job.dataset,
+        "camera": job.camera,
+        "method": job.method,
+        "variant": job.variant,
+        "seed": str(job.seed),
+        "profile": job.profile,
+    }
 
 
 def read_finished(directory: Path) -> FinishedJob:

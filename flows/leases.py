@@ -18,11 +18,14 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import ObjectAlreadyExists
 
-__all__ = ["give_back_all", "hold_one"]
+from flows.endings import at_end
+
+__all__ = ["hold_one"]
 
 _LEASE_SECONDS = 60  # Prefect allows no less
 _RENEWAL_SECONDS = 15
 _LOOK_SECONDS = 0.5
+_AWAY_SECONDS = 120  # a server that is started again is back by then
 
 
 @dataclass(eq=False)
@@ -53,37 +56,36 @@ class _Lease:
             self.client.release_concurrency_slots_with_lease(self.key)
 
 
-_held: set[_Lease] = set()
-"""What this process holds."""
-
-
 @contextmanager
 def hold_one(names: Sequence[str]) -> Iterator[str]:
     """Hold one of the limits `names` while the block runs; yields its name. Waits until one is free.
 
     Raises:
-        httpx.HTTPError: Prefect's server does not answer.
+        httpx.HTTPError: Prefect's server has not answered for two minutes.
     """
     with get_client(sync_client=True) as client:
+        _meet(client)
         for name in names:
             with suppress(ObjectAlreadyExists):  # made by another process at the same moment
                 client.upsert_global_concurrency_limit_by_name(name, 1)
         lease = _wait_for_one(client, names)
         over = threading.Event()
         threading.Thread(target=lease.keep, args=[over], daemon=True).start()
-        _held.add(lease)
         try:
-            yield lease.name
+            with at_end(lease.give_back):
+                yield lease.name
         finally:
             over.set()
-            _held.discard(lease)
             lease.give_back()
 
 
-def give_back_all() -> None:
-    """Give back what this process holds; for a process that is about to end."""
-    for lease in list(_held):
-        lease.give_back()
+def _meet(client: SyncPrefectClient) -> None:
+    """Wait until the server answers. From then on the client itself waits a minute for one that goes away."""
+    deadline = time.monotonic() + _AWAY_SECONDS
+    while (trouble := client.api_healthcheck()) is not None:
+        if time.monotonic() > deadline:
+            raise trouble
+        time.sleep(_LOOK_SECONDS)
 
 
 def _wait_for_one(client: SyncPrefectClient, names: Sequence[str]) -> _Lease:

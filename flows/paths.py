@@ -81,6 +81,11 @@ class Paths:
         return self.root / "mlflow" / "store"
 
     @property
+    def locks(self) -> Path:
+        """Files that are locked while one process does what no other may do at the same time."""
+        return self.root / ".locks"
+
+    @property
     def team(self) -> Path:
         """What the team's servers keep: databases, the S3 store, logs, credentials."""
         return self.root / ".team"

@@ -26,6 +26,7 @@ from mlflow.pyfunc import PyFuncModel
 
 from flows.champions import Choice, choose
 from flows.finished import FinishedJob
+from flows.locks import alone
 from flows.paths import Paths
 from flows.provenance import read_provenance
 from flows.pyfunc_model import signature
@@ -122,7 +123,7 @@ def promote_choice(paths: Paths, choice: Choice, standing: float | None = None) 
     """
     job = choice.winner.job
     name = model_name(job.dataset, job.camera)
-    with server_errors(paths):
+    with server_errors(paths), alone(paths, f"registry/{name}"):  # two would both find it not yet registered
         client = connect(paths)
         champion = _champion(client, name)
         version = _registered(client, name, job.fingerprint) or _register(client, paths, name, choice)

@@ -1,31 +1,46 @@
-"""MLflow: one experiment a dataset, one run a finished job.
+"""MLflow: one experiment a dataset, one run a job.
 
-A run is written in one go from the job's directory, through an explicit client: jobs finish in several
-processes at once, and MLflow's "active run" is one per process. The run's fingerprint makes it unique: a
-finished run is found rather than logged again, and one that died half-way is replaced.
+A run is RUNNING while its job is trained, and filled from the job's directory when that is finished, through an
+explicit client: jobs run in several processes at once, and MLflow's "active run" is one per process. The run's
+fingerprint makes it unique: a finished run is found rather than logged again, and one that was cut short is resumed.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 
-import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+from mlflow.entities import DatasetInput, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
+from flows.endings import at_end
 from flows.finished import FinishedJob
 from flows.paths import Paths
-from flows.provenance import read_provenance
+from flows.run_contents import (
+    dataset_inputs,
+    epoch_metrics,
+    evaluation_of,
+    final_metrics,
+    params_of,
+    tags_of,
+    tags_when_finished,
+)
 from vad_models.errors import JobError
+from vad_models.jobs import Job
 
-__all__ = ["connect", "find_finished", "log_job", "prepare_tracking", "server_errors", "tracking_uri"]
+__all__ = [
+    "connect",
+    "find_finished",
+    "log_job",
+    "prepare_tracking",
+    "running",
+    "server_errors",
+    "tracking_uri",
+]
 
 ARTIFACTS = ("job.json", "provenance.json", "metrics.json", "history.csv", "scores.parquet")
 """Files of a job's directory that its run keeps, beside the folder `figures/`."""
@@ -39,17 +54,6 @@ _PATIENCE = {
 
 _TRIES = 5
 """Times that a dataset is logged again when another process logs the same one at the same moment."""
-
-_SCALARS = ("train_minutes", "params_m", "gflop_per_frame", "fps_train", "fps_score", "label_free_auc")
-_FRAME_METRICS = (
-    "auc_micro",
-    "auc_low",
-    "auc_high",
-    "auc_macro",
-    "eer",
-    "average_precision",
-    "frames_scored",
-)
 
 
 def tracking_uri(paths: Paths) -> str:
@@ -114,52 +118,96 @@ def find_finished(paths: Paths, dataset: str, fingerprint: str) -> str | None:
         return next((run.info.run_id for run in runs if run.info.status == "FINISHED"), None)
 
 
-def log_job(paths: Paths, finished: FinishedJob) -> str:
-    """Log a finished job as one run and return its id; a job that is already logged is only found.
+@contextmanager
+def running(paths: Paths, job: Job) -> Iterator[Run]:
+    """The job's run: RUNNING while the block runs, until `log_job` finishes it; one that is finished stays so.
 
-    The run holds parameters, tags, the dataset, losses by epoch, every metric (`auc_micro`, and by signal and
-    normalisation as `auc_micro/latent/per_video`), and the job's files and figures. Runs of the same
-    fingerprint that were left running or failed are deleted; one that was measured with other evaluation
-    settings gets the new numbers.
+    It is FAILED when the block raises, and KILLED when it is cut short, by Ctrl-C or by `flows.endings.end`. A process
+    that is killed outright leaves it RUNNING. Whoever trains the job again resumes the same run.
 
     Raises:
         JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
     """
-    job = finished.job
     with server_errors(paths):
-        experiment = prepare_tracking(paths, job.dataset)
         client = connect(paths)
-        for run in _runs(client, experiment, job.fingerprint):
-            run_id = str(run.info.run_id)
-            if run.info.status != "FINISHED":
-                client.delete_run(run_id)
-                continue
-            if run.data.tags.get("evaluation") != _evaluation(finished):
-                _log_measurement(client, run_id, finished)
-            return run_id
+        run = _open(client, prepare_tracking(paths, job.dataset), job)
+    close = partial(_close, client, run.info.run_id)
+    try:
+        with at_end(partial(close, "KILLED")):
+            yield run
+    except Exception:
+        close("FAILED")
+        raise
+    except BaseException:
+        close("KILLED")
+        raise
 
-        run_id = str(client.create_run(experiment, run_name=job.title, tags=_tags(finished)).info.run_id)
-        try:
+
+def log_job(paths: Paths, finished: FinishedJob) -> str:
+    """Log a finished job as one run and return its id; a job that is already logged is only found.
+
+    The run holds parameters, tags, the dataset, losses by epoch, every metric (`auc_micro`, and by signal and
+    normalisation as `auc_micro/latent/per_video`), and the job's files and figures. One that was measured with
+    other evaluation settings gets the new numbers.
+
+    Raises:
+        JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
+    """
+    with running(paths, finished.job) as run, server_errors(paths):
+        client = connect(paths)
+        run_id = str(run.info.run_id)
+        unfinished = run.info.status != "FINISHED"
+        if unfinished:
             _log_training(client, paths, run_id, finished)
+        if unfinished or run.data.tags.get("evaluation") != evaluation_of(finished):
             _log_measurement(client, run_id, finished)
-        except BaseException:
-            client.set_terminated(run_id, status="FAILED")
-            raise
-        client.set_terminated(run_id, status="FINISHED")
+        if unfinished:
+            client.set_terminated(run_id, status="FINISHED")
         return run_id
 
 
-def _runs(client: MlflowClient, experiment: str, fingerprint: str) -> list[Any]:
-    return list(client.search_runs([experiment], filter_string=f"tags.fingerprint = '{fingerprint}'"))
+def _open(client: MlflowClient, experiment: str, job: Job) -> Run:
+    """The finished run of the job, else its unfinished one, else a new one, RUNNING; what lies beside it is deleted.
+
+    There is more than one only where machines train the same job without sharing the project's folder.
+    """
+    runs = _runs(client, experiment, job.fingerprint)
+    finished = [run for run in runs if run.info.status == "FINISHED"]
+    unfinished = [run for run in runs if run.info.status != "FINISHED"]
+    kept = next(iter(finished + unfinished), None)
+    for run in unfinished:
+        if run is not kept:
+            client.delete_run(run.info.run_id)
+    if kept in finished:
+        return kept
+    if kept is None:
+        kept = client.create_run(experiment, run_name=job.title, tags=tags_of(job))
+    else:
+        client.update_run(kept.info.run_id, status="RUNNING")
+    client.log_batch(kept.info.run_id, params=[Param(*param) for param in params_of(job).items()])
+    return kept
+
+
+def _close(client: MlflowClient, run_id: str, status: str) -> None:
+    with suppress(MlflowException):  # whoever trains the job again finds the run as it is
+        if client.get_run(run_id).info.status == "RUNNING":
+            client.set_terminated(run_id, status=status)
+
+
+def _runs(client: MlflowClient, experiment: str, fingerprint: str) -> list[Run]:
+    """The runs of a job, the oldest first."""
+    wanted = f"tags.fingerprint = '{fingerprint}'"
+    return list(client.search_runs([experiment], wanted, order_by=["attributes.start_time ASC"]))
 
 
 def _log_training(client: MlflowClient, paths: Paths, run_id: str, finished: FinishedJob) -> None:
-    """What the fingerprint settles: the video, the settings, the losses."""
-    now = _now()
-    losses = [Metric(name, value, now, epoch) for epoch, name, value in _epoch_metrics(finished.history)]
-    params = [Param(name, str(value)) for name, value in _params(finished).items()]
-    _log_inputs(client, run_id, _dataset_inputs(paths, finished))
-    client.log_batch(run_id, metrics=losses, params=params)
+    """What the fingerprint settles: the video and the losses."""
+    # The losses' own time: an attempt that was cut short while it logged them has logged the same ones.
+    then = int((finished.directory / "history.csv").stat().st_mtime * 1000)
+    losses = [Metric(name, value, then, epoch) for epoch, name, value in epoch_metrics(finished.history)]
+    tags = [RunTag(*tag) for tag in tags_when_finished(finished).items()]
+    _log_inputs(client, run_id, dataset_inputs(paths, finished.job))
+    client.log_batch(run_id, metrics=losses, tags=tags)
 
 
 def _log_inputs(client: MlflowClient, run_id: str, inputs: Sequence[DatasetInput]) -> None:
@@ -181,101 +229,15 @@ def _log_measurement(client: MlflowClient, run_id: str, finished: FinishedJob) -
     """What the evaluation settings settle too: the metrics, the files, the figures."""
     now = _now()
     client.log_batch(
-        run_id, metrics=[Metric(name, value, now, 0) for name, value in _final_metrics(finished).items()]
+        run_id, metrics=[Metric(name, value, now, 0) for name, value in final_metrics(finished).items()]
     )
     for name in ARTIFACTS:
         if (finished.directory / name).exists():
             client.log_artifact(run_id, str(finished.directory / name))
     if (finished.directory / "figures").exists():
         client.log_artifacts(run_id, str(finished.directory / "figures"), artifact_path="figures")
-    client.set_tag(run_id, "evaluation", _evaluation(finished))
+    client.set_tag(run_id, "evaluation", evaluation_of(finished))
 
 
 def _now() -> int:
     return int(time.time() * 1000)
-
-
-def _evaluation(finished: FinishedJob) -> str:
-    return json.dumps(finished.metrics["evaluation"], sort_keys=True)
-
-
-def _tags(finished: FinishedJob) -> dict[str, str]:
-    job = finished.job
-    provenance = read_provenance(finished.directory)
-    return {
-        **finished.names,
-        "headline": finished.headline,
-        "data_version": provenance["data_version"],
-        "frames_version": job.data_version,
-        "git_commit": provenance["git_commit"],
-        "code_version": job.code_version,
-        "fingerprint": job.fingerprint,
-        "mlflow.source.name": "vad",
-        "mlflow.source.git.commit": provenance["git_commit"],
-    }
-
-
-def _params(finished: FinishedJob) -> dict[str, Any]:
-    job = finished.job
-    return {"frames": str(job.frames), "holdout": job.holdout, "seed": job.seed, **flatten(job.settings)}
-
-
-def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one level, `phases.train.epochs`."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def _final_metrics(finished: FinishedJob) -> dict[str, float]:
-    """Every number of `metrics.json`; the headline's (signal and normalisation) also by their bare name."""
-    numbers = {name: finished.metrics.get(name) for name in _SCALARS}
-    for entry in finished.entries:
-        for name in _FRAME_METRICS:
-            numbers[f"{name}/{entry['signal']}/{entry['normalisation']}"] = entry.get(name)
-    headline = finished.measured(finished.headline, finished.normalisation) or {}
-    numbers |= {name: headline.get(name) for name in _FRAME_METRICS}
-    return {
-        name: float(value) for name, value in numbers.items() if value is not None and math.isfinite(value)
-    }
-
-
-def _epoch_metrics(history: pd.DataFrame) -> Iterator[tuple[int, str, float]]:
-    """(epoch counted over all phases from 1, name, value) of every loss."""
-    losses = history.drop(columns=["phase", "epoch"], errors="ignore").select_dtypes("number")
-    for epoch, row in enumerate(losses.to_dict(orient="records"), start=1):
-        for name, value in row.items():
-            if math.isfinite(value):
-                yield epoch, str(name), float(value)
-
-
-def _dataset_inputs(paths: Paths, finished: FinishedJob) -> list[DatasetInput]:
-    """The camera's training and test video, with counts, as MLflow's datasets."""
-    job = finished.job
-    file = paths.frames / job.dataset / str(job.frames) / "manifest.parquet"
-    manifest = pd.read_parquet(file)
-    if job.camera != "all":
-        manifest = manifest[manifest["camera"] == job.camera]
-    source = json.dumps({"uri": file.relative_to(paths.root).as_posix()})
-    schema = json.dumps({"frame": f"uint8 {job.frames}", "label": "bool"})
-    inputs = []
-    for split, videos in manifest.groupby("split"):
-        counts = {
-            "videos": len(videos),
-            "frames": int(videos["frames"].sum()),
-            "abnormal_frames": int(videos["abnormal_frames"].sum()),
-        }
-        dataset = Dataset(
-            name=f"{job.dataset}/{job.camera}/{split}",
-            digest=job.data_version[:36],
-            source_type="local",
-            source=source,
-            schema=schema,
-            profile=json.dumps(counts),
-        )
-        inputs.append(DatasetInput(dataset, [InputTag("mlflow.data.context", str(split))]))
-    return inputs

@@ -36,7 +36,11 @@ FRAMES = 30
 @pytest.fixture
 def project_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with `params.yaml` and `data/blobs`, made the working directory; it shares no server."""
-    for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL", "PREFECT_HOME", "VAD_SLOTS", "VAD_RUNNER"):
+    servers, engine = (
+        ("MLFLOW_TRACKING_URI", "PREFECT_API_URL", "PREFECT_HOME"),
+        ("RUNNER", "SLOTS", "DEVICES_PER_JOB"),
+    )
+    for name in (*servers, *(f"VAD_{setting}" for setting in engine)):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PREFECT_PORT", "42999")  # not the server of whoever runs the tests
     (tmp_path / "params.yaml").write_text(PARAMS)

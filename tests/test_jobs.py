@@ -11,6 +11,7 @@ import pytest
 from tests.footage import SIZE, make_store
 from tests.methods.test_contract import short_settings
 from vad_models import jobs
+from vad_models.code_version import _sources
 from vad_models.errors import DataError, JobError, SettingsError
 from vad_models.jobs import Job, finished_metrics, make_jobs, run_job
 from vad_models.scoring import read_scores
@@ -82,7 +83,7 @@ def test_the_fingerprint_of_a_job_stays_what_it_was() -> None:
 
 def test_the_code_version_covers_the_layers_that_a_method_uses_and_no_others() -> None:
     def covered(method: str) -> set[str]:
-        return {path.stem for path in jobs._sources(method)}
+        return {path.stem for path in _sources(method)}
 
     assert {"ffp", "unet", "losses", "folding", "training", "streaming"} <= covered("ffp")
     assert not covered("conv_ae") & {"ffp", "unet", "losses"}

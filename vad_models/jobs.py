@@ -6,9 +6,7 @@ fingerprint is never computed twice, and a job that died goes on from its last c
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import inspect
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -20,10 +18,9 @@ import pandas as pd
 import torch
 from pydantic import Field
 
-from vad_models import contract, layers, pseudo_anomalies, scoring, streaming, training
 from vad_models.calibration import NORMALISATIONS, label_free_threshold
+from vad_models.code_version import code_version
 from vad_models.contract import Combination
-from vad_models.data import clips
 from vad_models.data.clips import Excerpt, split_holdout
 from vad_models.data.files import atomic_path, write_json
 from vad_models.data.frame_store import FrameStore, Video
@@ -75,7 +72,7 @@ class Job(Frozen):
     data_version: str
     """Digest of the camera's derived frames and labels."""
     code_version: str
-    """Digest of the source that computes the scores."""
+    """Digest of the statements that compute the scores."""
     members: dict[str, str] = Field(default_factory=dict)
     """Label -> fingerprint of the jobs whose trained models this one combines."""
 
@@ -192,7 +189,7 @@ def make_jobs(
                     holdout=settings.holdout,
                     mirror=settings.mirror,
                     data_version=store.digest(None if camera == "all" else camera),
-                    code_version=_code_version(method),
+                    code_version=code_version(method),
                     members={
                         job.label: job.fingerprint
                         for job in members
@@ -211,6 +208,7 @@ def run_job(
     evaluation: EvaluationSettings,
     threads: int | None = None,
     device: str = "auto",
+    devices: int = 1,
     features: Path | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> dict[str, Any]:
@@ -225,6 +223,7 @@ def run_job(
         evaluation: how scores become numbers; a change of it alone measures again and trains nothing.
         threads: of torch, for this process; none: all cores.
         device: Lightning's accelerator.
+        devices: how many of these to train on, sharing every batch; see `train`.
         features: folder for features that no training changes, shared by all jobs; none: they are not kept.
         on_epoch: called after each epoch of training.
     """
@@ -239,7 +238,7 @@ def run_job(
     facts_file = directory / "training.json"
     if not facts_file.exists():
         kept = features if job.whole_videos else None
-        facts = _train_and_score(job, store, directory, device, kept, on_epoch)
+        facts = _train_and_score(job, store, directory, device, devices, kept, on_epoch)
         write_json(facts_file, facts)
         shutil.rmtree(directory / "checkpoints", ignore_errors=True)
     facts = json.loads(facts_file.read_text(encoding="utf-8"))
@@ -282,6 +281,7 @@ def _train_and_score(
     store: FrameStore,
     directory: Path,
     device: str,
+    devices: int,
     features: Path | None,
     on_epoch: Callable[[EpochReport], None] | None,
 ) -> dict[str, Any]:
@@ -301,6 +301,7 @@ def _train_and_score(
         mirror=job.mirror,
         features=features,
         device=device,
+        devices=devices,
         on_epoch=on_epoch,
     )
     save_method(method, job.settings, directory, {**job.model_dump(), "fingerprint": job.fingerprint})
@@ -370,35 +371,3 @@ def _rows(job: Job, store: FrameStore) -> pd.DataFrame:
 def _fingerprint_in(directory: Path) -> str | None:
     path = directory / "job.json"
     return json.loads(path.read_text(encoding="utf-8"))["fingerprint"] if path.exists() else None
-
-
-def _code_version(method: str) -> str:
-    """Digest of the source that scores come from."""
-    digest = hashlib.sha256()
-    for path in sorted(_sources(method)):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _sources(method: str) -> set[Path]:
-    """Files of a method, of what trains and scores it, and of the layers that these use."""
-    shared = (clips, contract, pseudo_anomalies, scoring, streaming, training)
-    files = {Path(inspect.getfile(source)) for source in (method_class(method), *shared)}
-    unread = list(files)
-    while unread:
-        found = _imported_layers(unread.pop()) - files
-        files |= found
-        unread += found
-    return files
-
-
-def _imported_layers(source: Path) -> set[Path]:
-    """Files in `vad_models/layers/` that a file imports."""
-    imports = [node for node in ast.walk(ast.parse(source.read_bytes())) if isinstance(node, ast.ImportFrom)]
-    modules = [node.module or "" for node in imports]
-    folder = Path(layers.__file__).parent
-    return {
-        folder / f"{module.removeprefix(f'{layers.__name__}.')}.py"
-        for module in modules
-        if module.startswith(f"{layers.__name__}.")
-    }

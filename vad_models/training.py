@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader
 from vad_models.contract import Features, Method, Phase
 from vad_models.data.clips import Excerpt, SequenceBatches, SequenceIndex
 from vad_models.data.frozen_features import FrozenFeatures
+from vad_models.ddp import ALONE, Share, in_ranks, strategy
 from vad_models.scoring import score_video
 
 __all__ = ["EpochReport", "Training", "train"]
@@ -76,6 +77,7 @@ def train(
     mirror: bool = False,
     features: Path | None = None,
     device: str = "auto",
+    devices: int = 1,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> Training:
     """Train and calibrate `method` in place, through all its phases, from its last checkpoint where there is one.
@@ -89,11 +91,37 @@ def train(
         mirror: mirror every other batch, by chance; not in phases that train on frozen features.
         features: folder that frozen features with a name are kept in, for all trainings; none: nowhere.
         device: Lightning's accelerator: `auto`, `cpu`, `gpu`, ...
+        devices: how many of these, on this host. Each takes its share of every batch, in a process of its own;
+            gradients and the statistics of batch normalisation are those of the whole batch (`vad_models/ddp.py`). The
+            result is that of one device, up to rounding, where the loss is a mean over the batch.
         on_epoch: called after each epoch.
 
     Raises:
         DataError: the video is too short for the method's sequences.
     """
+    what = (training, holdout, checkpoints, seed, mirror, features)
+    if devices > 1 and any(phase.epochs for phase in method.phases().values()):
+        outcome: Training = in_ranks(
+            _train_share, method, *what, device=device, devices=devices, on_epoch=on_epoch
+        )
+        method.eval()
+        return outcome
+    return _train_share(method, *what, device, ALONE, on_epoch)
+
+
+def _train_share(
+    method: Method,
+    training: Sequence[Excerpt],
+    holdout: Sequence[Excerpt],
+    checkpoints: Path,
+    seed: int,
+    mirror: bool,
+    features: Path | None,
+    device: str,
+    share: Share,
+    on_epoch: Callable[[EpochReport], None] | None,
+) -> Training:
+    """`train` on one device, with a share of every batch; all but the gradients is the same in all shares."""
     frames = [excerpt.array() for excerpt in training]
     held = [excerpt.array() for excerpt in holdout]
     method.fit_statistics(frames)
@@ -109,7 +137,7 @@ def train(
         if phase.frozen_features:
             kept = FrozenFeatures(method, name, features)
             sources, held_sources = kept.of(training), kept.of(holdout)
-        trainee = _Trainee(method, name, phase, sources, held_sources, _seed(seed, index), mirror)
+        trainee = _Trainee(method, name, phase, sources, held_sources, _seed(seed, index), mirror, share)
         if phase.fit_sequences and not any((folder / _CHECKPOINT).exists() for folder in folders[index:]):
             trainee.fit_in_closed_form()
         done_before = len(rows)
@@ -153,6 +181,7 @@ class _Trainee(lightning.LightningModule):
         held: Sequence[Any],
         seed: int,
         mirror: bool,
+        share: Share,
     ) -> None:
         super().__init__()
         self.method = method
@@ -160,13 +189,15 @@ class _Trainee(lightning.LightningModule):
         self.phase = phase
         self.seed = seed
         self.mirror = mirror and not phase.frozen_features
+        self.share = share
         self.on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, losses: None
         self.history: list[dict[str, float]] = []
         self.seconds = 0.0
         self.frames_seen = 0
         self._sources = sources
         self._index = SequenceIndex([len(_first(source)) for source in sources], phase.sequence)
-        self._batches = SequenceBatches(sources, phase.sequence, self._index.epoch(phase, seed))
+        self._plan = self._index.epoch(phase, seed)
+        self._batches = SequenceBatches(sources, phase.sequence, [share.of(batch) for batch in self._plan])
         self._held = self._held_out_batches(held)
         self._sums: dict[str, Tensor] = {}
         self._steps = 0
@@ -212,7 +243,8 @@ class _Trainee(lightning.LightningModule):
         return DataLoader(self._batches, batch_size=None)
 
     def on_train_epoch_start(self) -> None:
-        self._batches.batches = self._index.epoch(self.phase, _seed(self.seed, self.current_epoch))
+        self._plan = self._index.epoch(self.phase, _seed(self.seed, self.current_epoch))
+        self._batches.batches = [self.share.of(batch) for batch in self._plan]
         self._sums, self._steps, self._started = {}, 0, time.perf_counter()
 
     def on_train_batch_start(self, batch: Features, batch_index: int) -> None:
@@ -220,23 +252,30 @@ class _Trainee(lightning.LightningModule):
         torch.manual_seed(_seed(self.seed, self.current_epoch, batch_index))
 
     def training_step(self, batch: Features, batch_index: int) -> Tensor:
-        if self.mirror and torch.rand(()) < 0.5:
+        mirrored = self.mirror and bool(torch.rand(()) < 0.5)
+        if self.share.rank:
+            # Sequences of different ranks differ in what else is drawn for them.
+            torch.manual_seed(_seed(self.seed, self.current_epoch, batch_index, self.share.rank))
+        if mirrored:
             self.method.mirror()
             losses = self._losses({"frames": batch["frames"].flip(-2)})
             self.method.mirror()
         else:
             losses = self._losses(batch)
+        weight = self.share.weight(self._plan[batch_index])
         for key, value in losses.items():
-            self._sums[key] = self._sums.get(key, torch.zeros((), device=value.device)) + value.detach()
+            self._sums[key] = (
+                self._sums.get(key, torch.zeros((), device=value.device)) + weight * value.detach()
+            )
         self._steps += 1
         self.frames_seen += self.phase.batch * self.phase.sequence
-        return losses["loss"]
+        return losses["loss"] * (weight * self.share.ranks)  # gradients are averaged over the ranks
 
     def on_train_batch_end(self, outputs: Any, batch: Features, batch_index: int) -> None:
         self.method.after_step(self.name)
 
     def on_train_epoch_end(self) -> None:
-        means = {key: float(value) / self._steps for key, value in self._sums.items()}
+        means = {key: float(self.share.total(value)) / self._steps for key, value in self._sums.items()}
         self.seconds += time.perf_counter() - self._started
         if self._held:
             means["holdout_loss"] = self._holdout_loss()
@@ -294,7 +333,9 @@ def _descend(trainee: _Trainee, folder: Path, device: str) -> None:
         warnings.simplefilter("ignore")
         trainer = lightning.Trainer(
             accelerator=device,
-            devices=1,
+            devices=trainee.share.ranks,
+            strategy=strategy(trainee.share),
+            use_distributed_sampler=False,
             precision="32-true",
             gradient_clip_val=trainee.phase.clip_gradient,
             max_epochs=trainee.phase.epochs,

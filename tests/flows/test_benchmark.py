@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from torch.multiprocessing.spawn import start_processes
 
 from flows import jobs, steps
 from flows.evaluation import current_jobs
+from flows.finished import FinishedJob
 from flows.paths import Paths
 from flows.registry import load_champion
 from flows.server import prefect_server
@@ -84,6 +88,29 @@ def test_a_job_that_is_run_again_is_only_looked_up(project_root: Path) -> None:
     assert first == second
     assert weights.stat().st_mtime_ns == written
     assert not (weights.parent / "progress.json").exists()
+
+
+def test_a_job_may_be_trained_by_several_devices(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Project.at(project_root)
+    validate(project.paths, "blobs")
+    steps.derive(project, "blobs")
+    (job,) = jobs.plan(project, "blobs", cameras=["01"])
+    directory = job.directory(project.paths.runs)
+    jobs.run(job, project, threads=1)
+    alone = FinishedJob(job, directory).scores
+    shutil.rmtree(directory)
+
+    started: list[int] = []
+    monkeypatch.setattr(
+        "vad_models.ddp.start_processes",
+        lambda *args, nprocs, **kwargs: (
+            started.append(nprocs) or start_processes(*args, nprocs=nprocs, **kwargs)
+        ),
+    )
+    monkeypatch.setenv("VAD_DEVICES_PER_JOB", "2")
+    jobs.run(job, project, threads=1)
+    assert started == [2]
+    pd.testing.assert_frame_equal(FinishedJob(job, directory).scores, alone, rtol=1e-3)
 
 
 def test_jobs_of_other_settings_do_not_enter_the_table(project_root: Path) -> None:

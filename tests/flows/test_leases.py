@@ -31,6 +31,9 @@ class FakeServer:
         self.taken.append(uuid4())
         return httpx.Response(200, json={"lease_id": str(self.taken[-1])})
 
+    def api_healthcheck(self) -> Exception | None:
+        return httpx.ConnectError("away") if self.codes.pop(0) == 0 else None
+
 
 def _answer(code: int) -> None:
     request = httpx.Request("POST", "http://127.0.0.1")
@@ -40,6 +43,7 @@ def _answer(code: int) -> None:
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "_RENEWAL_SECONDS", 0)
+    monkeypatch.setattr(leases, "_LOOK_SECONDS", 0)
 
 
 def keep(server: FakeServer) -> UUID:
@@ -64,3 +68,13 @@ def test_a_job_whose_slot_somebody_else_took_is_ended(monkeypatch: pytest.Monkey
     monkeypatch.setattr(leases._thread, "interrupt_main", lambda: ended.append(True))
     keep(FakeServer([410, 200], free=False))
     assert ended == [True]
+
+
+def test_a_job_that_begins_while_the_server_is_away_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = FakeServer([0, 0, 200])
+    leases._meet(server)  # type: ignore[arg-type]
+    assert server.codes == []
+
+    monkeypatch.setattr(leases, "_AWAY_SECONDS", -1)
+    with pytest.raises(httpx.ConnectError, match="away"):
+        leases._meet(FakeServer([0]))  # type: ignore[arg-type]

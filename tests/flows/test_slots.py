@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
+from multiprocessing import current_process
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from vad_models.errors import SettingsError
 @pytest.fixture(autouse=True)
 def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VAD_SLOTS", raising=False)
+    monkeypatch.delenv("VAD_DEVICES_PER_JOB", raising=False)
     monkeypatch.delenv("VAD_RUNNER", raising=False)
     monkeypatch.setattr(slots, "cores", lambda: 4)
     monkeypatch.setattr(slots, "cuda_devices", list)
@@ -37,6 +39,22 @@ def test_without_a_gpu_a_slot_is_a_core() -> None:
 def test_a_gpu_is_a_slot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slots, "cuda_devices", lambda: ["0", "1", "2"])
     assert slots.slots() == 3
+
+
+@pytest.mark.parametrize(("devices", "each", "count"), [(4, 2, 2), (5, 2, 2), (0, 2, 2), (0, 9, 1)])
+def test_a_slot_is_as_many_devices_as_a_job_takes(
+    monkeypatch: pytest.MonkeyPatch, devices: int, each: int, count: int
+) -> None:
+    monkeypatch.setattr(slots, "cuda_devices", lambda: [str(number) for number in range(devices)])
+    monkeypatch.setenv("VAD_DEVICES_PER_JOB", str(each))
+    assert slots.slots() == count
+
+
+def test_a_job_of_more_gpus_than_there_are_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots, "cuda_devices", lambda: ["0", "1"])
+    monkeypatch.setenv("VAD_DEVICES_PER_JOB", "4")
+    with pytest.raises(SettingsError, match="2 CUDA devices are visible, and a job takes 4"):
+        slots.in_slot(print)
 
 
 def test_more_slots_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,6 +176,34 @@ def test_a_job_on_a_gpu_sees_that_gpu_alone(project_root: Path, monkeypatch: pyt
     with prefect_server(Paths(project_root)), slots.slot() as held:
         assert held == "cuda:3"
         assert slots.in_slot(os.getenv, "CUDA_VISIBLE_DEVICES") == "5"
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_a_job_of_two_gpus_holds_both_whatever_others_take(
+    project_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots, "cuda_devices", lambda: ["0", "1", "2", "3"])
+    with prefect_server(Paths(project_root)), slots.slot() as alone:
+        monkeypatch.setenv("VAD_DEVICES_PER_JOB", "2")
+        with slots.slot() as both:
+            assert (alone, both) == ("cuda:0", "cuda:2,3")
+            assert held_slots() == 3
+        assert held_slots() == 1
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_a_worker_that_may_start_no_process_says_how_it_may(
+    project_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots, "cuda_devices", lambda: ["0"])
+    monkeypatch.setitem(current_process()._config, "daemon", True)  # type: ignore[attr-defined]
+    with (
+        prefect_server(Paths(project_root)),
+        pytest.raises(SettingsError, match="DASK_DISTRIBUTED__WORKER__DAEMON=false"),
+    ):
+        slots.in_slot(print)
 
 
 def jobs_run(folder: Path, numbers: range) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import socket
 import time
 from contextlib import nullcontext
@@ -15,9 +17,11 @@ from mlflow.exceptions import MlflowException
 from flows import tracking
 from flows.finished import read_finished
 from flows.paths import Paths
-from flows.tracking import _log_inputs, connect, find_finished, log_job, prepare_tracking
+from flows.slots import end_with_parent
+from flows.tracking import _log_inputs, connect, find_finished, log_job, prepare_tracking, running
 from tests.flows.made_up import MakeJob
 from vad_models.errors import JobError
+from vad_models.jobs import Job
 from vad_models.settings import EvaluationSettings
 
 
@@ -100,7 +104,87 @@ def test_new_evaluation_settings_renew_the_numbers_of_the_same_run(paths: Paths,
     assert len(connect(paths).get_metric_history(first, "loss")) == 2
 
 
-def test_a_run_that_died_half_way_is_replaced(
+def statuses(paths: Paths) -> list[str]:
+    return [run.info.status for run in runs(paths)]
+
+
+def test_a_job_in_training_is_shown_with_its_settings(paths: Paths, make_job: MakeJob) -> None:
+    job = make_job("ffp", "02", seed=3).job
+    with running(paths, job):
+        (run,) = runs(paths)
+        assert (run.info.run_name, run.info.status) == ("ffp/02/seed3", "RUNNING")
+        assert run.data.tags["fingerprint"] == job.fingerprint
+        assert run.data.tags["camera"] == "02"
+        assert run.data.params["training.epochs"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("raised", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED"), (SystemExit, "KILLED")]
+)
+def test_a_run_that_was_cut_short_says_how_and_is_resumed(
+    paths: Paths, make_job: MakeJob, raised: type[BaseException], status: str
+) -> None:
+    finished = make_job()
+    with pytest.raises(raised), running(paths, finished.job) as begun:
+        raise raised
+    assert statuses(paths) == [status]
+
+    with running(paths, finished.job) as resumed:
+        assert statuses(paths) == ["RUNNING"]
+        assert log_job(paths, finished) == resumed.info.run_id == begun.info.run_id
+        assert statuses(paths) == ["FINISHED"]
+    assert statuses(paths) == ["FINISHED"]
+
+
+def test_a_run_whose_process_was_killed_outright_is_taken_over(paths: Paths, make_job: MakeJob) -> None:
+    finished = make_job()
+    left = tracking._open(connect(paths), prepare_tracking(paths, "toy"), finished.job)
+    assert statuses(paths) == ["RUNNING"]
+    assert log_job(paths, finished) == left.info.run_id
+    assert statuses(paths) == ["FINISHED"]
+
+
+def test_a_process_that_is_told_to_end_marks_its_run_killed(paths: Paths, make_job: MakeJob) -> None:
+    job = make_job().job
+    trains = multiprocessing.get_context("spawn").Process(target=train_until_told, args=(paths.root, job))
+    trains.start()
+    trains.join(60)
+    assert trains.exitcode == 128 + signal.SIGTERM
+    assert statuses(paths) == ["KILLED"]
+
+
+def train_until_told(root: Path, job: Job) -> None:
+    end_with_parent()
+    with running(Paths(root), job):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+
+def test_a_run_that_another_machine_has_finished_meanwhile_stays_finished(
+    paths: Paths, make_job: MakeJob
+) -> None:
+    finished = make_job()
+    with pytest.raises(ValueError), running(paths, finished.job):
+        log_job(paths, finished)
+        raise ValueError
+    assert statuses(paths) == ["FINISHED"]
+
+
+def test_of_two_runs_of_the_same_job_one_is_kept(paths: Paths, make_job: MakeJob) -> None:
+    """Two machines that do not share the project's folder have begun it at the same moment."""
+    finished = make_job()
+    experiment = prepare_tracking(paths, "toy")
+    tags = {"fingerprint": finished.job.fingerprint}
+    first, _ = (connect(paths).create_run(experiment, start_time=start, tags=tags) for start in (1, 2))
+    assert log_job(paths, finished) == first.info.run_id
+    assert [run.info.run_id for run in runs(paths)] == [first.info.run_id]
+
+    connect(paths).create_run(experiment, start_time=0, tags=tags)
+    assert log_job(paths, finished) == first.info.run_id
+    assert [run.info.run_id for run in runs(paths)] == [first.info.run_id]
+
+
+def test_what_was_logged_half_way_is_not_logged_twice(
     paths: Paths, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finished = make_job()
@@ -112,14 +196,12 @@ def test_a_run_that_died_half_way_is_replaced(
         patched.setattr(tracking, "_log_measurement", die)
         with pytest.raises(KeyboardInterrupt):
             log_job(paths, finished)
-    assert [run.info.status for run in runs(paths)] == ["FAILED"]
+    assert statuses(paths) == ["KILLED"]
 
-    killed = connect(paths).create_run(
-        prepare_tracking(paths, "toy"), tags={"fingerprint": finished.job.fingerprint}
-    )
     run = log_job(paths, finished)
     assert [(one.info.run_id, one.info.status) for one in runs(paths)] == [(run, "FINISHED")]
-    assert killed.info.run_id != run
+    assert len(connect(paths).get_metric_history(run, "loss")) == 2
+    assert len(connect(paths).get_run(run).inputs.dataset_inputs) == 2
 
 
 def test_a_server_that_does_not_answer_is_one_sentence(

@@ -4,8 +4,9 @@ What the paper leaves open or garbled is settled so:
 
 - The sizes of the layers stood in a figure. They are those of the network that it modifies (Chong and Tay 2017: 11x11/4
   with 128 channels, 5x5/2 with 64; ConvLSTMs of 64, 32 and 64) and a third convolution that keeps the resolution.
-- A frame is in T windows. Its scores come from the one that it is in the middle of: `single_frame` is its own error (eq. 10
-  and 11), as a mean over pixels and not a sum; `clip` is the squared error (eq. 1) of the whole window, and steadier.
+- A frame is in T windows. Its scores come from the one that it is in the middle of: `single_frame` is its own error
+  (eq. 10 and 11), as a mean over pixels and not a sum; `clip` is the squared error (eq. 1) of the whole window, and
+  steadier.
 - Eq. 12 makes S = (e - min e) / max e of the errors e of a video's frames, eq. 13 the regularity 1 - S. The divisor is
   max e and not max e - min e, so that the most abnormal frame has less than S = 1. Both only rescale the errors of a
   video, and summing or averaging pixels is the same to them. The signals are the errors; normalising comes later.

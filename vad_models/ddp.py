@@ -1,0 +1,217 @@
+"""One training on several devices of a host: each takes its share of every batch (data-parallel training, DDP).
+
+    in_ranks                          starts a process a device (a rank), and gives their outcome back
+      -> Share                        which sequences of a batch are the rank's, and what they weigh in the whole
+      -> share_batch_norm             statistics of the whole batch, not of the share
+      -> strategy                     Lightning's DDP: gradients are averaged over the ranks
+
+How many devices a training has is a matter of operations: it computes what one device does, but for rounding. Not so
+where a loss is no mean over the batch (the memory of `mnad` and the clusters of `std` follow the first rank's share),
+or where `Method.loss` draws numbers, which each rank does for itself.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+import torch
+from lightning.pytorch.strategies import DDPStrategy
+from torch import Tensor, distributed, nn
+from torch.distributed.nn.functional import all_reduce
+from torch.multiprocessing.spawn import ProcessException, start_processes
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from vad_models.contract import Method
+from vad_models.errors import VadError
+
+__all__ = ["ALONE", "Share", "in_ranks", "share_batch_norm", "strategy"]
+
+T = TypeVar("T")
+
+_LOOK_SECONDS = 0.2
+_WEIGHTS = "weights.pt"
+
+
+@dataclass(frozen=True)
+class Share:
+    """The part that rank `rank` of `ranks` takes of every batch."""
+
+    rank: int
+    ranks: int
+
+    def of(self, batch: Sequence[T]) -> Sequence[T]:
+        """The rank's sequences of a batch. Where there are too few for all ranks, each takes all."""
+        return batch if len(batch) < self.ranks else batch[self.rank :: self.ranks]
+
+    def weight(self, batch: Sequence[Any]) -> float:
+        """What the rank's mean weighs in the mean over the batch; the weights of all ranks add up to 1."""
+        return 1 / self.ranks if len(batch) < self.ranks else len(self.of(batch)) / len(batch)
+
+    def total(self, values: Tensor) -> Tensor:
+        """The sum over all ranks."""
+        if self.ranks > 1:
+            distributed.all_reduce(values)
+        return values
+
+
+ALONE = Share(0, 1)
+
+
+def strategy(share: Share) -> Any:
+    """How Lightning trains. A phase may leave parameters out of its loss, and DDP has to look for these."""
+    return "auto" if share == ALONE else DDPStrategy(find_unused_parameters=True)
+
+
+def in_ranks(
+    work: Callable[..., Any],
+    method: Method,
+    *args: Any,
+    device: str,
+    devices: int,
+    on_epoch: Callable[[Any], None] | None,
+) -> Any:
+    """Call `work(method, *args, device, share, on_epoch)` in `devices` processes of this host that train together.
+
+    Args:
+        work: a function of a module, so that another process can import it.
+        method: gets the trained weights of the first rank.
+        args: of `work`; they must be picklable.
+        device: Lightning's accelerator.
+        devices: processes; on a GPU each takes one, and the CPU's threads are divided among them.
+        on_epoch: called in this process, with what the first rank reports.
+
+    Returns:
+        What `work` returns in the first rank.
+
+    Raises:
+        VadError: `work` raised it.
+        ProcessException: a process failed otherwise or was killed; the others are ended.
+    """
+    threads = max(1, torch.get_num_threads() // devices)
+    messages = get_context("spawn").SimpleQueue()
+    with TemporaryDirectory() as folder:
+        fixed = (devices, threads, folder, messages, work, method, args, device)
+        ranks = start_processes(_rank, fixed, nprocs=devices, join=False, start_method="spawn")
+        outcomes: list[Any] = []
+
+        def listen() -> None:
+            while not messages.empty():
+                kind, content = messages.get()
+                if kind == "error":
+                    raise content
+                if kind == "outcome":
+                    outcomes.append(content)
+                elif on_epoch is not None:
+                    on_epoch(content)
+
+        try:
+            while not ranks.join(_LOOK_SECONDS):
+                listen()
+            listen()
+        except ProcessException:
+            listen()  # an error that a person can mend says more
+            raise
+        finally:
+            for process in ranks.processes:
+                process.kill()
+        method.load_state_dict(torch.load(Path(folder, _WEIGHTS), weights_only=True))
+    return outcomes[0]
+
+
+def _rank(
+    rank: int,
+    ranks: int,
+    threads: int,
+    folder: str,
+    messages: Any,
+    work: Callable[..., Any],
+    method: Method,
+    args: tuple[Any, ...],
+    device: str,
+) -> None:
+    """The life of a process."""
+    # It comes with Ctrl-C, and when the process that asked for the training dies (torch.multiprocessing sees to that).
+    # Then nothing may be written any more: another process may have begun to resume the training.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    asked_by = parent_process()
+    if asked_by is None or not asked_by.is_alive():
+        return  # it died while this process was starting, before there was anything to send the signal
+    torch.set_num_threads(threads)
+    method = copy.deepcopy(method)  # torch hands tensors over in memory that all processes write to
+    os.environ["LOCAL_RANK"] = str(rank)  # tells Lightning that the processes are there
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    backend = "nccl" if device != "cpu" and torch.cuda.is_available() else "gloo"
+    distributed.init_process_group(
+        backend, init_method=f"file://{folder}/rendezvous", rank=rank, world_size=ranks
+    )
+    try:
+        share_batch_norm(method)
+        report = (lambda epoch: messages.put(("epoch", epoch))) if rank == 0 else None
+        outcome = work(method, *args, device, Share(rank, ranks), report)
+    except VadError as error:
+        messages.put(("error", error))
+        raise
+    if rank == 0:
+        torch.save(method.state_dict(), Path(folder, _WEIGHTS))
+        messages.put(("outcome", outcome))
+    distributed.destroy_process_group()
+
+
+def share_batch_norm(module: nn.Module) -> None:
+    """Let every batch normalisation below `module` take the statistics of all ranks' shares.
+
+    torch's own `SyncBatchNorm` refuses to run without a GPU.
+    """
+    for name, child in module.named_children():
+        if isinstance(child, _BatchNorm):
+            setattr(module, name, _SharedBatchNorm(child))
+        else:
+            share_batch_norm(child)
+
+
+class _SharedBatchNorm(_BatchNorm):
+    """Batch normalisation, with the parameters and buffers of `single`, over the batches of all ranks."""
+
+    def __init__(self, single: _BatchNorm) -> None:
+        super().__init__(
+            single.num_features, single.eps, single.momentum, single.affine, single.track_running_stats
+        )
+        self._parameters, self._buffers, self.training = (
+            single._parameters,
+            single._buffers,
+            single.training,
+        )
+
+    def _check_input_dim(self, values: Tensor) -> None:
+        """Any (B, C, ...)."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        if not self.training and self.running_mean is not None:
+            return super().forward(values)
+        others = [0, *range(2, values.ndim)]
+        shape = [1, -1, *[1] * (values.ndim - 2)]
+        count = all_reduce(values.new_tensor(values.numel() / values.shape[1]))
+        mean = all_reduce(values.sum(others)) / count
+        centred = values - mean.view(shape)
+        variance = all_reduce(centred.square().sum(others)) / count
+        if self.training:
+            self._remember(mean.detach(), variance.detach() * count / (count - 1))
+        normal = centred * (variance + self.eps).rsqrt().view(shape)
+        return normal * self.weight.view(shape) + self.bias.view(shape) if self.affine else normal
+
+    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+        """Move the statistics for evaluation towards those of a batch."""
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked.add_(1)
+        rate = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean, rate)
+        self.running_var.lerp_(variance, rate)
