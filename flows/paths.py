@@ -21,6 +21,11 @@ class Paths:
         return self.root / "data"
 
     @property
+    def footage(self) -> Path:
+        """A link to `data`, through which the stages of `dvc.yaml` see it."""
+        return self.root / "footage"
+
+    @property
     def ingest(self) -> Path:
         """What ingest found, one JSON file a dataset."""
         return self.root / "ingest"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -17,8 +16,8 @@ __all__ = ["data_version", "git_commit", "read_provenance", "record_provenance"]
 UNTRACKED = "untracked"
 """Said of code outside git and of data outside DVC."""
 
-SOURCES = ("flows", "vad_models", "params.yaml", "pyproject.toml")
-"""What a number depends on. Result tables and dvc.lock change while a pipeline runs; the code does not."""
+SOURCES = ("flows", "vad_models", "params.yaml", "pyproject.toml", "data.dvc")
+"""What a number depends on, and what finds its data. Result tables and dvc.lock change while a pipeline runs; the code does not."""
 
 
 def git_commit(paths: Paths) -> str:
@@ -38,24 +37,19 @@ def _git(paths: Paths, *arguments: str) -> str:
 def data_version(paths: Paths, dataset: str) -> str:
     """DVC's hash of `data/<dataset>`; else `untracked`.
 
-    `dvc.lock` knows the dataset's own folder, which the stages see as `ingest/<dataset>`; before one has
-    run, `data.dvc` knows `data/<dataset>`. Both are read as the YAML that they are: importing dvc takes
-    seconds.
+    `data.dvc` pins `data/<dataset>`, and `dvc.lock` names what the pipeline's stages have read, as `ingest/<dataset>`.
+    Where they differ, the one that was written last knows: either the footage was pinned since, or it was changed and
+    read since. Both are read as the YAML that they are: importing dvc takes seconds.
     """
-    stages = _read_yaml(paths, "dvc.lock").get("stages", {}).values()
-    entries = [entry for stage in stages for entry in stage.get("deps", [])]
-    entries += _read_yaml(paths, "data.dvc").get("outs", [])
-    for path in (f"ingest/{dataset}", f"data/{dataset}"):
+    files = [file for file in (paths.root / "data.dvc", paths.root / "dvc.lock") if file.exists()]
+    for file in sorted(files, key=lambda file: file.stat().st_mtime_ns, reverse=True):
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        entries = content.get("outs", [])
+        entries += [entry for stage in content.get("stages", {}).values() for entry in stage.get("deps", [])]
         for entry in entries:
-            if entry.get("path", "").rstrip("/") == path and "md5" in entry:
+            if entry["path"].rstrip("/") in (f"ingest/{dataset}", f"data/{dataset}") and "md5" in entry:
                 return str(entry["md5"])
     return UNTRACKED
-
-
-def _read_yaml(paths: Paths, name: str) -> dict[str, Any]:
-    file = paths.root / name
-    content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else None
-    return content if isinstance(content, dict) else {}
 
 
 def record_provenance(paths: Paths, dataset: str, directory: Path) -> dict[str, str]:

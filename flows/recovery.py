@@ -8,7 +8,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.events import AutomationCore, EventTrigger, Posture, ResourceSpecification
 from prefect.events.actions import ChangeFlowRunState
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 __all__ = ["HEARTBEAT", "reschedule_lost_runs"]
 
@@ -21,8 +21,11 @@ _LIFE = "prefect.flow-run.heartbeat"
 _ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
 
 
-def reschedule_lost_runs(api: str) -> None:
-    """Have the server behind `api` schedule again, once more, each flow run of a deployment that falls silent."""
+def reschedule_lost_runs(api: str, auth: str | None = None) -> None:
+    """Have the server behind `api` schedule again, once more, each flow run of a deployment that falls silent.
+
+    `auth` is `USER:PASSWORD`, where the server asks for that.
+    """
     automation = AutomationCore(
         name=_NAME,
         description="No heartbeat for two minutes: the worker, or its machine, is gone.",
@@ -42,6 +45,7 @@ def reschedule_lost_runs(api: str) -> None:
             )
         ],
     )
-    with temporary_settings({PREFECT_API_URL: api}), get_client(sync_client=True) as client:
+    settings = {PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: auth}
+    with temporary_settings(settings), get_client(sync_client=True) as client:
         if client.find_automation(_NAME) is None:
             client.create_automation(automation)

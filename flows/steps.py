@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,16 +56,15 @@ def open_raw(paths: Paths, dataset: str) -> RawDataset:
 
 
 def ingest(paths: Paths, dataset: str) -> RawDataset:
-    """Find the dataset's videos and labels, write down what was found, and link `ingest/<dataset>` to the footage.
+    """Find the dataset's videos and labels, and write down what was found.
 
-    The pipeline reads footage through that link: were `data/` itself a dependency of a stage, DVC would stop on a clone
-    without data at "missing data 'source': data", before this step can say how to get some.
+    The pipeline sees footage through the link `footage`, which git keeps and this step makes where it is missing: were
+    `data/` itself a dependency of a stage, DVC would stop on a clone without data at "missing data 'source': data",
+    before this step can say how to get some.
     """
     raw = open_raw(paths, dataset)
-    link = paths.ingest / dataset
-    forget_ingest(paths, dataset)
-    paths.ingest.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(Path(os.path.relpath(paths.data / dataset, paths.ingest)), target_is_directory=True)
+    with suppress(FileExistsError):
+        paths.footage.symlink_to(paths.data.name, target_is_directory=True)
     cameras = sorted({video.camera for video in raw.videos})
     write_json(
         paths.ingest / f"{dataset}.json",
@@ -81,7 +81,6 @@ def ingest(paths: Paths, dataset: str) -> RawDataset:
 
 def forget_ingest(paths: Paths, dataset: str) -> None:
     """Remove what an earlier ingest wrote, so that `dvc repro` looks at `data/<dataset>` anew."""
-    (paths.ingest / dataset).unlink(missing_ok=True)
     (paths.ingest / f"{dataset}.json").unlink(missing_ok=True)
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from flows import postgres, s3_store
+from flows import postgres, s3_store, server_auth
 from flows.paths import Paths
 from flows.recovery import HEARTBEAT, reschedule_lost_runs
 from flows.server import Server, mlflow_on, prefect_on, start
@@ -33,11 +33,17 @@ _SECRETS = (
     *(f"postgres-{name}" for name in _DATABASES),
     s3_store.ADMINISTRATOR,
     *(f"s3-{name}" for name in _BUCKETS),
+    "mlflow-administrator",
+    "mlflow-user",
+    "mlflow-signing",
+    "prefect-user",
 )
 
 
-def team_servers(paths: Paths) -> list[Server]:
+def team_servers(paths: Paths, auth: bool = False) -> list[Server]:
     """PostgreSQL, S3, MLflow and Prefect, in the order in which they start; started or not.
+
+    With `auth` MLflow and Prefect ask for passwords as well.
 
     Raises:
         SettingsError: the extra `team` is not installed.
@@ -46,34 +52,44 @@ def team_servers(paths: Paths) -> list[Server]:
     passwords = _passwords(home)
     database = postgres.server(home)
     store = s3_store.server(home)
-    backends = {
-        name: f"{name}:{passwords[f'postgres-{name}']}@127.0.0.1:{database.port}/{name}"
-        for name in _DATABASES
-    }
+    backends = _backends(database, passwords)
+    mlflow_auth, prefect_auth = (
+        (
+            server_auth.mlflow_environment(
+                home, passwords["mlflow-administrator"], passwords["mlflow-signing"]
+            ),
+            server_auth.prefect_environment(passwords["prefect-user"]),
+        )
+        if auth
+        else ({}, {})
+    )
     return [
         database,
         store,
         mlflow_on(
             home,
-            MLFLOW_BACKEND_STORE_URI=f"postgresql+psycopg2://{backends['mlflow']}",
+            MLFLOW_BACKEND_STORE_URI=backends["mlflow"],
             MLFLOW_ARTIFACTS_DESTINATION="s3://mlflow",
             **s3_store.environment(store, "mlflow", passwords["s3-mlflow"]),
+            **mlflow_auth,
         ),
-        prefect_on(
-            home, PREFECT_SERVER_DATABASE_CONNECTION_URL=f"postgresql+asyncpg://{backends['prefect']}"
-        ),
+        prefect_on(home, PREFECT_SERVER_DATABASE_CONNECTION_URL=backends["prefect"], **prefect_auth),
     ]
 
 
-def start_team(paths: Paths) -> Iterator[Server]:
+def start_team(paths: Paths, auth: bool = False) -> Iterator[Server]:
     """Start the servers that do not run, and yield each when it is ready; then write the environment file.
+
+    Args:
+        paths: of the project.
+        auth: whether MLflow and Prefect ask for passwords, which are in the environment file then.
 
     Raises:
         SettingsError: the extra `team` is not installed.
-        JobError: a server did not start.
+        JobError: a server did not start, or runs already and was started with the other choice of `auth`.
     """
     home = paths.team.absolute()
-    database, store, mlflow, prefect = team_servers(paths)
+    database, store, mlflow, prefect = team_servers(paths, auth)
     passwords = _passwords(home)
 
     postgres.make_cluster(home, passwords[postgres.ADMINISTRATOR])
@@ -90,27 +106,46 @@ def start_team(paths: Paths) -> Iterator[Server]:
     s3_store.make_buckets(store, passwords[s3_store.ADMINISTRATOR], _BUCKETS)
     yield store
 
+    login: dict[str, str] = {}
+    if auth:
+        accounts = _backends(database, passwords)["mlflow"]
+        _write_private(home / server_auth.CONFIGURATION, server_auth.mlflow_configuration(accounts))
+        login = server_auth.client_environment(passwords["mlflow-user"], passwords["prefect-user"])
     for server in (mlflow, prefect):
         start(server, paths.root)
+        server_auth.check_auth(server, auth)
         yield server
+    if auth:
+        server_auth.make_user(mlflow, passwords["mlflow-administrator"], passwords["mlflow-user"])
 
-    reschedule_lost_runs(f"{prefect.url}/api")
+    reschedule_lost_runs(f"{prefect.url}/api", login.get("PREFECT_API_AUTH_STRING"))
     environment = {
         "PREFECT_API_URL": f"{prefect.url}/api",
         **HEARTBEAT,
         "MLFLOW_TRACKING_URI": mlflow.url,
+        **login,
         **s3_store.environment(store, "dvc", passwords["s3-dvc"]),
     }
     _write_private(home / ENVIRONMENT, "".join(f"{name}={value}\n" for name, value in environment.items()))
 
 
+def _backends(database: Server, passwords: Mapping[str, str]) -> dict[str, str]:
+    """Server -> URI of its database, with the driver that it uses."""
+    drivers = {"mlflow": "psycopg2", "prefect": "asyncpg"}
+    return {
+        name: f"postgresql+{drivers[name]}://{name}:{passwords[f'postgres-{name}']}@127.0.0.1:{database.port}/{name}"
+        for name in _DATABASES
+    }
+
+
 def _passwords(home: Path) -> dict[str, str]:
-    """Name -> password, made at the first call and read from then on."""
+    """Name -> password, each made when it is first needed and read from then on."""
     file = home / CREDENTIALS
-    if not file.exists():
-        _write_private(file, json.dumps({name: secrets.token_urlsafe(24) for name in _SECRETS}, indent=2))
-    passwords: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
-    return passwords
+    known: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    missing = {name: secrets.token_urlsafe(24) for name in _SECRETS if name not in known}
+    if missing:
+        _write_private(file, json.dumps({**known, **missing}, indent=2))
+    return {**known, **missing}
 
 
 def _write_private(path: Path, text: str) -> None:

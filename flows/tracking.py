@@ -73,10 +73,15 @@ def connect(paths: Paths) -> MlflowClient:
 
 @contextmanager
 def server_errors(paths: Paths) -> Iterator[None]:
-    """Turn a server that does not answer into one sentence."""
+    """Turn a server that does not answer, or lets nobody in without a password, into one sentence."""
     try:
         yield
     except MlflowException as error:
+        if error.get_http_status_code() == 401 or "error code 401" in error.message:
+            raise JobError(
+                f"the MLflow server at {tracking_uri(paths)} asks for a password: set MLFLOW_TRACKING_USERNAME and "
+                "MLFLOW_TRACKING_PASSWORD, which a team's server has in .team/environment."
+            ) from error
         if "API request to" not in error.message or "failed with" not in error.message:
             raise
         raise JobError(

@@ -13,7 +13,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from flows.cli import bench, contact_sheet, data, doctor, pipeline, score, server, studies, trial, worker
+from flows.cli import (
+    bench,
+    compare,
+    contact_sheet,
+    data,
+    doctor,
+    pipeline,
+    score,
+    server,
+    studies,
+    trial,
+    worker,
+)
 from flows.cli.common import session
 from vad_models.errors import VadError
 
@@ -42,6 +54,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 pipeline.register(app)
 studies.register(app)
+app.command("compare")(compare.compare)
 app.command("trial")(trial.trial)
 app.command("contact-sheet")(contact_sheet.contact_sheet)
 app.command("score")(score.score)

@@ -7,10 +7,13 @@ from typing import Annotated
 import typer
 
 from flows.cli.common import DatasetArgument, console, project
+from flows.cli.scale import orchestration, scale
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
+app.command("orchestration")(orchestration)
+app.command("scale")(scale)
 
 
 @app.command("streaming")

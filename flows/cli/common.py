@@ -65,15 +65,15 @@ def project() -> Project:
 
 
 @contextmanager
-def orchestrated() -> Iterator[None]:
-    """A block with a Prefect server; import flows inside it."""
+def orchestrated(root: Path | None = None) -> Iterator[None]:
+    """A block with a Prefect server, that of the project in `root` (none: of this session); import flows inside it."""
     from flows.paths import Paths
     from flows.server import prefect_server
 
     status = Console(stderr=True).status("starting a Prefect server on loopback")
     status.start()
     try:
-        with prefect_server(Paths(session.root)):
+        with prefect_server(Paths(root or session.root)):
             status.stop()
             yield
     finally:

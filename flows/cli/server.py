@@ -25,6 +25,9 @@ def start_servers(
     team: Annotated[
         bool, typer.Option("--team", help="With PostgreSQL and an S3 store, which keep everything.")
     ] = False,
+    auth: Annotated[
+        bool, typer.Option("--auth", help="With --team: MLflow and Prefect ask for passwords as well.")
+    ] = False,
 ) -> None:
     """Start Prefect and MLflow in the background and wait until they answer.
 
@@ -35,8 +38,10 @@ def start_servers(
     from flows.team import ENVIRONMENT, start_team
 
     paths = Paths(session.root)
+    if auth and not team:
+        raise typer.BadParameter("passwords are a team's: say --team --auth")
     if team:
-        for server in start_team(paths):
+        for server in start_team(paths, auth):
             console.print(f"{server.name:8} {server.url}")
         console.print(
             f"Commands use them after `set -a; . {paths.team / ENVIRONMENT}`; `vad server stop` stops all."

@@ -5,16 +5,23 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.rehearsals import SEEDS, SHANGHAITECH, Footage, rehearsal_project
+from flows.jobs import plan
+from flows.rehearsals import SEEDS, SHANGHAITECH, Footage, dataset_of, rehearsal_project
 from flows.scale import Costs, make_matrix, measured_costs, schedule
+from tests.conftest import PARAMS as SMALL
 from vad_models.errors import JobError
-from vad_models.settings import Params
+from vad_models.settings import Params, load_params
 
 PARAMS = Params.model_validate(
     {
         "benchmark": {"datasets": ["toy"], "methods": ["slow"]},
         "datasets": {"default": {"profile": "cpu", "frames": ["32x48x1"]}},
-        "robustness": {"brightness": [1.0, 0.5], "rain": ["none"], "distortions": ["fog"], "severities": [1, 2]},
+        "robustness": {
+            "brightness": [1.0, 0.5],
+            "rain": ["none"],
+            "distortions": ["fog"],
+            "severities": [1, 2],
+        },
         "methods": {"slow": {"cpu": {}}, "both": {"cpu": {"members": {"slow": ["x"]}}}, "quick": {"cpu": {}}},
     }
 )
@@ -37,7 +44,9 @@ def write_results(file: Path) -> None:
 def test_costs_are_means_over_the_jobs_of_a_result_table(tmp_path: Path) -> None:
     write_results(tmp_path / "toy.csv")
 
-    costs = measured_costs(tmp_path / "toy.csv", {"conv_ae": None, "conv_ae_wide": "conv_ae", "ffp_flow": "ffp"})
+    costs = measured_costs(
+        tmp_path / "toy.csv", {"conv_ae": None, "conv_ae_wide": "conv_ae", "ffp_flow": "ffp"}
+    )
 
     assert costs.training == {"conv_ae": 180.0, "conv_ae_wide": 180.0, "ffp_flow": 540.0}
     assert costs.job("conv_ae", test_frames=200) == 180 + 2
@@ -45,7 +54,9 @@ def test_costs_are_means_over_the_jobs_of_a_result_table(tmp_path: Path) -> None
 
 def test_a_method_that_was_never_measured_is_named(tmp_path: Path) -> None:
     write_results(tmp_path / "toy.csv")
-    with pytest.raises(JobError, match="no row of itae: train it with `vad train --dataset toy --method itae`"):
+    with pytest.raises(
+        JobError, match="no row of itae: train it with `vad train --dataset toy --method itae`"
+    ):
         measured_costs(tmp_path / "toy.csv", {"itae": None})
 
 
@@ -66,18 +77,13 @@ def test_the_footage_is_that_of_shanghaitech() -> None:
 
 
 def test_the_matrix_counts_what_the_flow_would_plan(tmp_path: Path) -> None:
-    from flows.jobs import plan
-    from flows.rehearsals import dataset_of
-    from tests.conftest import PARAMS as SMALL
-    from vad_models.settings import load_params
-
     (tmp_path / "params.yaml").write_text(SMALL)
     params = load_params(tmp_path / "params.yaml")
     project = rehearsal_project(tmp_path / "stage", params, SHANGHAITECH)
 
     jobs = plan(project, dataset_of(project), list(params.methods))
 
-    labels = {label: 1.0 for label in params.methods}
+    labels = dict.fromkeys(params.methods, 1.0)
     assert len(jobs) == make_matrix(params, Costs(labels, labels), SHANGHAITECH).jobs == 13 * len(SEEDS)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
-from multiprocessing import current_process
+from multiprocessing import current_process, get_context
 from pathlib import Path
 
 import pytest
@@ -204,6 +205,32 @@ def test_a_worker_that_may_start_no_process_says_how_it_may(
         pytest.raises(SettingsError, match="DASK_DISTRIBUTED__WORKER__DAEMON=false"),
     ):
         slots.in_slot(print)
+
+
+@pytest.mark.slow
+def test_a_process_of_the_pool_ends_without_being_taken_apart(tmp_path: Path) -> None:
+    """That takes seconds once torch is loaded; what was asked for at exit is done all the same."""
+    process = get_context("spawn").Process(target=leave_traces, args=(tmp_path,))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+    assert {trace.name for trace in tmp_path.iterdir()} == {"asked for"}
+
+
+class Trace:
+    """Leaves a file when it is taken apart."""
+
+    def __init__(self, file: Path) -> None:
+        self.leave = partial(os.open, str(file), os.O_CREAT)
+
+    def __del__(self) -> None:
+        self.leave()
+
+
+def leave_traces(folder: Path) -> None:
+    slots.end_with_parent()
+    atexit.register((folder / "asked for").touch)
+    slots.kept = Trace(folder / "taken apart")  # type: ignore[attr-defined]
 
 
 def jobs_run(folder: Path, numbers: range) -> bool:

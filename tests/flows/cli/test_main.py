@@ -29,6 +29,7 @@ COMMANDS = (
         "contamination",
         "subsampling",
         "cross-camera",
+        "compare",
         "trial",
         "contact-sheet",
         "score",

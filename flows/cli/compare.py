@@ -1,0 +1,71 @@
+"""`vad compare`: a metric of all finished jobs, grouped, as MLflow has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.common import DatasetOption, console, project
+
+if TYPE_CHECKING:
+    from flows.comparison import Comparison
+
+__all__ = ["compare"]
+
+
+def compare(
+    dataset: DatasetOption,
+    by: Annotated[
+        str, typer.Option(help="Tags to group by, with commas: method, variant, camera, seed, profile, ...")
+    ] = "method",
+    metric: Annotated[
+        str, typer.Option(help="A metric of the runs, as eer, fps_score or auc_micro/SIGNAL/per_video.")
+    ] = "auc_micro",
+) -> None:
+    """Compare finished jobs by their runs in MLflow: mean of a metric, number of runs, and spread over them.
+
+    Example: vad compare --dataset campus --by method,camera
+    """
+    from flows.comparison import compare as run
+
+    paths = project().paths
+    keys = [key.strip() for key in by.split(",") if key.strip()]
+    comparison = run(paths, dataset, keys, metric)
+    _print(f"{dataset}: {metric}", keys, comparison)
+    console.print(_said(comparison))
+
+
+def _print(title: str, keys: list[str], comparison: Comparison) -> None:
+    """A row a group; a key that is as in the row above is not repeated."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from flows.tables import number_text
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
+    for key in keys:
+        table.add_column(key, overflow="fold")
+    for column in ("mean", "n", "spread", "min", "max"):
+        table.add_column(column, justify="right", no_wrap=True)
+    above: list[str] = []
+    for row in comparison.table.to_dict("records"):
+        names = [str(row[key]) for key in keys]
+        shared = next(
+            (at for at, pair in enumerate(zip(names, above, strict=False)) if pair[0] != pair[1]), 0
+        )
+        mean, spread, low, high = (number_text(row[name], 4) for name in ("mean", "spread", "low", "high"))
+        table.add_row(*[""] * shared, *names[shared:], mean, str(row["n"]), spread, low, high)
+        above = names
+    console.print(table)
+
+
+def _said(comparison: Comparison) -> str:
+    """What is counted, and where the same is found on MLflow's page."""
+    counted = f"{comparison.runs} finished run(s); spread is their standard deviation."
+    if comparison.without:
+        counted += f" {comparison.without} without this metric."
+    if comparison.older:
+        counted += f" {comparison.older} older one(s) of the same jobs not counted."
+    page = f"#/experiments/{comparison.experiment}"
+    return f"{counted}\nOn MLflow's page (`make server`, {page}): Group by > Tags."
