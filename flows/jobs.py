@@ -13,6 +13,7 @@ from flows.progress import FILE, report_progress
 from flows.provenance import record_provenance
 from flows.slots import devices_per_job
 from flows.steps import Project
+from flows.system_metrics import system_metrics
 from flows.tracking import log_job, running
 from vad_models import jobs
 from vad_models.data.frame_store import FrameStore
@@ -62,17 +63,18 @@ def run(job: Job, project: Project, threads: int, work: Callable[..., object] = 
     if is_finished(job, project) and (directory / "figures").exists():
         return log_job(project.paths, read_finished(directory))
     store = FrameStore(project.paths.frames / job.dataset / job.frames)
-    with running(project.paths, job):
-        work(
-            job,
-            store,
-            directory,
-            project.params.evaluation,
-            threads=threads,
-            devices=devices_per_job(),
-            features=project.paths.features,
-            on_epoch=lambda report: report_progress(directory, report.done, report.total),
-        )
+    with running(project.paths, job) as mlflow_run:
+        with system_metrics(project.paths, mlflow_run.info.run_id):
+            work(
+                job,
+                store,
+                directory,
+                project.params.evaluation,
+                threads=threads,
+                devices=devices_per_job(),
+                features=project.paths.features,
+                on_epoch=lambda report: report_progress(directory, report.done, report.total),
+            )
         (directory / FILE).unlink(missing_ok=True)
         record_provenance(project.paths, job.dataset, directory)
         finished = read_finished(directory)

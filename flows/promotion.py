@@ -108,7 +108,7 @@ def challenge(paths: Paths, jobs: Sequence[Job]) -> Promotion:
         # What is written on it stays: it may have been chosen by a better criterion.
         return Promotion(name, version, False, f"version {version} is the champion already", choice)
     champion = load_champion(paths, job.dataset, job.camera)
-    detector: Detector = champion.model.get_raw_model()  # type: ignore[no-untyped-call]
+    detector: Detector = champion.model.get_raw_model()
     standing = label_free_auc(detector.method, _held_out(paths, job, detector.method.clip))
     if standing is None:
         raise JobError(

@@ -17,7 +17,9 @@ UNTRACKED = "untracked"
 """Said of code outside git and of data outside DVC."""
 
 SOURCES = ("flows", "vad_models", "params.yaml", "pyproject.toml", "data.dvc")
-"""What a number depends on, and what finds its data. Result tables and dvc.lock change while a pipeline runs; the code does not."""
+"""What a number depends on, and what finds its data. Result tables and dvc.lock change while a pipeline runs; these
+do not.
+"""
 
 
 def git_commit(paths: Paths) -> str:
@@ -37,7 +39,7 @@ def _git(paths: Paths, *arguments: str) -> str:
 def data_version(paths: Paths, dataset: str) -> str:
     """DVC's hash of `data/<dataset>`; else `untracked`.
 
-    `data.dvc` pins `data/<dataset>`, and `dvc.lock` names what the pipeline's stages have read, as `ingest/<dataset>`.
+    `data.dvc` pins `data/<dataset>`, and `dvc.lock` names what the pipeline's stages have read, as `footage/<dataset>`.
     Where they differ, the one that was written last knows: either the footage was pinned since, or it was changed and
     read since. Both are read as the YAML that they are: importing dvc takes seconds.
     """
@@ -47,7 +49,7 @@ def data_version(paths: Paths, dataset: str) -> str:
         entries = content.get("outs", [])
         entries += [entry for stage in content.get("stages", {}).values() for entry in stage.get("deps", [])]
         for entry in entries:
-            if entry["path"].rstrip("/") in (f"ingest/{dataset}", f"data/{dataset}") and "md5" in entry:
+            if entry["path"].rstrip("/") in (f"footage/{dataset}", f"data/{dataset}") and "md5" in entry:
                 return str(entry["md5"])
     return UNTRACKED
 

@@ -58,7 +58,7 @@ def signature(detector: Detector) -> ModelSignature:
     """What `predict` takes and gives."""
     signals = [ColSpec(DataType.double, name) for name in detector.method.signals]
     return ModelSignature(
-        inputs=Schema([ColSpec(AnyType())]),  # type: ignore[no-untyped-call]
+        inputs=Schema([ColSpec(AnyType())]),
         outputs=Schema(
             [
                 ColSpec(DataType.long, "frame"),

@@ -8,7 +8,10 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.events import AutomationCore, EventTrigger, Posture, ResourceSpecification
 from prefect.events.actions import ChangeFlowRunState
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.locks import alone
+from flows.paths import Paths
 
 __all__ = ["HEARTBEAT", "reschedule_lost_runs"]
 
@@ -21,11 +24,8 @@ _LIFE = "prefect.flow-run.heartbeat"
 _ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
 
 
-def reschedule_lost_runs(api: str, auth: str | None = None) -> None:
-    """Have the server behind `api` schedule again, once more, each flow run of a deployment that falls silent.
-
-    `auth` is `USER:PASSWORD`, where the server asks for that.
-    """
+def reschedule_lost_runs(paths: Paths, api: str) -> None:
+    """Have the server behind `api` schedule again, once more, each flow run of a deployment that falls silent."""
     automation = AutomationCore(
         name=_NAME,
         description="No heartbeat for two minutes: the worker, or its machine, is gone.",
@@ -45,7 +45,10 @@ def reschedule_lost_runs(api: str, auth: str | None = None) -> None:
             )
         ],
     )
-    settings = {PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: auth}
-    with temporary_settings(settings), get_client(sync_client=True) as client:
+    with (
+        alone(paths, "recovery"),  # two workers would both find that the server does not know it yet
+        temporary_settings({PREFECT_API_URL: api}),
+        get_client(sync_client=True) as client,
+    ):
         if client.find_automation(_NAME) is None:
             client.create_automation(automation)

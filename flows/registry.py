@@ -27,8 +27,8 @@ from mlflow.pyfunc import PyFuncModel
 from flows.champions import Choice, choose
 from flows.finished import FinishedJob
 from flows.locks import alone
+from flows.model_card import model_card, version_tags
 from flows.paths import Paths
-from flows.provenance import read_provenance
 from flows.pyfunc_model import signature
 from flows.tracking import connect, log_job, prepare_tracking, server_errors
 from vad_models.detector import Calibration, load_detector, save_calibration
@@ -133,9 +133,9 @@ def promote_choice(paths: Paths, choice: Choice, standing: float | None = None) 
         else:
             promoted, reason = _compare(choice, None if champion is None else champion.tags, standing)
         state = "champion" if promoted or serving else "refused"
-        for key, value in {**_tags(choice), "promotion": f"{state}: {reason}"}.items():
+        for key, value in {**version_tags(choice), "promotion": f"{state}: {reason}"}.items():
             client.set_model_version_tag(name, version.version, key, value)
-        client.update_model_version(name, version.version, description=_card(choice, reason))
+        client.update_model_version(name, version.version, description=model_card(choice, reason))
         if promoted:
             client.set_registered_model_alias(name, CHAMPION, version.version)
     return Promotion(name, str(version.version), promoted, reason, choice)
@@ -231,7 +231,7 @@ def _register(client: MlflowClient, paths: Paths, name: str, choice: Choice) -> 
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     return client.create_model_version(
-        name, logged.artifact_location, run_id=run_id, tags=_tags(choice), model_id=logged.model_id
+        name, logged.artifact_location, run_id=run_id, tags=version_tags(choice), model_id=logged.model_id
     )
 
 
@@ -256,55 +256,3 @@ def _save(finished: FinishedJob, folder: Path) -> None:
                     f"{name}=={installed_version(name).split('+')[0]}" for name in _REQUIREMENTS
                 ],
             )
-
-
-def _tags(choice: Choice) -> dict[str, str]:
-    finished = choice.winner
-    job = finished.job
-    tags = {
-        "dataset": job.dataset,
-        "camera": job.camera,
-        "method": job.method,
-        "variant": job.variant,
-        "seed": job.seed,
-        "fingerprint": job.fingerprint,
-        "frames_version": job.data_version,
-        **read_provenance(finished.directory),
-        "headline": finished.headline,
-        "threshold": f"{finished.metrics['threshold']['value']:.4f}",
-        "selected_on": choice.selected_on,
-        "criterion": choice.criterion,
-        "criterion_value": "" if choice.value is None else f"{choice.value:.6f}",
-        **{key: f"{value:.4f}" for key, value in choice.reported.items()},
-    }
-    return {key: str(value) for key, value in tags.items()}
-
-
-def _card(choice: Choice, reason: str) -> str:
-    """The model card, as markdown, shown on the version's page."""
-    finished = choice.winner
-    job, threshold = finished.job, finished.metrics["threshold"]
-    provenance = read_provenance(finished.directory)
-    lines = [
-        f"**{job.label}** on camera {job.camera} of {job.dataset}, "
-        f"signal `{finished.headline}`, seed {job.seed}.",
-        "",
-        f"- Chosen on: {choice.selected_on}.",
-        f"- Worth: {choice.worth}.",
-        f"- Promotion: {reason}.",
-        f"- Threshold: {threshold['value']:.2f} standard deviations above normal video, set for "
-        f"{threshold['false_alarms_per_hour']:g} false alarms an hour on {threshold['hours'] * 60:.1f} "
-        "minutes of held-out normal video, without labels"
-        + (
-            " (extrapolated: so rare an alarm cannot be seen in so little video)."
-            if threshold["extrapolated"]
-            else "."
-        ),
-        f"- Input: a path, or frames of {job.frames}; output: one row a frame.",
-        f"- Data {provenance['data_version']} (frames {job.data_version[:12]}), "
-        f"code {provenance['git_commit'][:12]}, profile {job.profile}, fingerprint {job.fingerprint}.",
-    ]
-    if len(choice.compared) > 1:
-        lines += ["", f"| method | {choice.criterion} |", "|---|---|"]
-        lines += [f"| {label} | {value:.4f} |" for label, value in choice.compared.items()]
-    return "\n".join(lines)

@@ -17,7 +17,7 @@ from prefect import flow, task
 
 from flows.benchmark import train_jobs
 from flows.finished import FinishedJob, read_finished
-from flows.grid_tracking import log_grid
+from flows.grid_tracking import Sweep, log_grid
 from flows.grids import (
     RETRIES,
     Row,
@@ -69,7 +69,7 @@ def robustness(
     cell = list(Condition.model_fields)
     table = study_table("robustness", rows, cell, project.params.evaluation.confidence)
     files = write_robustness(project.paths, dataset, table)
-    log_grid(project.paths, dataset, "robustness", table, cell, files)
+    log_grid(project.paths, dataset, "robustness", table, cell, files, Sweep("severity", "distortion"))
 
 
 @flow(name="robustness grid", flow_run_name="robustness grid {dataset}", task_runner=grid_runner())

@@ -26,6 +26,8 @@ __all__ = ["Server", "answers", "mlflow_on", "prefect_on", "prefect_server", "se
 
 _START_SECONDS = 300
 _STOP_SECONDS = 30
+_ANSWER_SECONDS = 10
+"""A server that is not there refuses at once; a busy one takes a moment."""
 _CLOCK_SECONDS = 2
 """How far the start of a process, which is counted from the boot, may lie beside the time of a file."""
 
@@ -144,9 +146,9 @@ def _process(server: Server) -> psutil.Process | None:
 
 
 def answers(url: str) -> bool:
-    """Whether a server on this machine answers at `url`."""
+    """Whether a server answers at `url`."""
     try:
-        with urllib.request.urlopen(url, timeout=2):
+        with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS):
             return True
     except (urllib.error.URLError, OSError):
         return False

@@ -16,7 +16,7 @@ from prefect import flow, task
 
 from flows.benchmark import train_jobs
 from flows.finished import FinishedJob, read_finished
-from flows.grid_tracking import log_grid
+from flows.grid_tracking import Sweep, log_grid
 from flows.grids import RETRIES, Row, cell_file, collect, read_cell, write_cell
 from flows.jobs import plan
 from flows.results import write_results
@@ -95,7 +95,7 @@ def subsampling(
     files[1].parent.mkdir(parents=True, exist_ok=True)
     shown = table[(table["seed"] == "all") & (table["normalisation"] == "per_video")]
     subsampling_figure(shown).savefig(files[1], dpi=120)
-    log_grid(project.paths, dataset, "subsampling", table, [*_CELL, *_DESCRIBED], files)
+    log_grid(project.paths, dataset, "subsampling", table, [*_CELL, *_DESCRIBED], files, Sweep("step"))
 
 
 def _cells(project: Project, job: Job) -> list[Cell]:

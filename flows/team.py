@@ -14,7 +14,6 @@ from pathlib import Path
 
 from flows import postgres, s3_store, server_auth
 from flows.paths import Paths
-from flows.recovery import HEARTBEAT, reschedule_lost_runs
 from flows.server import Server, mlflow_on, prefect_on, start
 from vad_models.data.files import atomic_path
 
@@ -118,10 +117,8 @@ def start_team(paths: Paths, auth: bool = False) -> Iterator[Server]:
     if auth:
         server_auth.make_user(mlflow, passwords["mlflow-administrator"], passwords["mlflow-user"])
 
-    reschedule_lost_runs(f"{prefect.url}/api", login.get("PREFECT_API_AUTH_STRING"))
     environment = {
         "PREFECT_API_URL": f"{prefect.url}/api",
-        **HEARTBEAT,
         "MLFLOW_TRACKING_URI": mlflow.url,
         **login,
         **s3_store.environment(store, "dvc", passwords["s3-dvc"]),

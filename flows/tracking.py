@@ -1,4 +1,4 @@
-"""MLflow: one experiment a dataset, one run a job.
+"""MLflow: an experiment a dataset, a run a job; studies have experiments of their own (`flows.grid_tracking`).
 
 A run is RUNNING while its job is trained, and filled from the job's directory when that is finished, through an
 explicit client: jobs run in several processes at once, and MLflow's "active run" is one per process. The run's
@@ -77,7 +77,7 @@ def server_errors(paths: Paths) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        if error.get_http_status_code() == 401 or "error code 401" in error.message:
+        if error.error_code == "UNAUTHENTICATED" or "error code 401" in error.message:
             raise JobError(
                 f"the MLflow server at {tracking_uri(paths)} asks for a password: set MLFLOW_TRACKING_USERNAME and "
                 "MLFLOW_TRACKING_PASSWORD, which a team's server has in .team/environment."
@@ -90,27 +90,29 @@ def server_errors(paths: Paths) -> Iterator[None]:
         ) from error
 
 
-def prepare_tracking(paths: Paths, dataset: str) -> str:
+def prepare_tracking(paths: Paths, dataset: str, study: str | None = None) -> str:
     """Make the database and the experiment where they are missing; returns the experiment's id.
 
-    Called once before jobs start: several processes that meet a new database would all make its tables.
+    Called once before jobs start: several processes that meet a new database would all make its tables. A study has
+    an experiment of its own: its cells are so many that the jobs would not be on the page.
 
     Raises:
         JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
     """
     with server_errors(paths):
         client = connect(paths)
-        experiment = client.get_experiment_by_name(dataset)
+        name = dataset if study is None else f"{dataset}-{study}"
+        experiment = client.get_experiment_by_name(name)
         if experiment is not None:
             return str(experiment.experiment_id)
         local = tracking_uri(paths).startswith("sqlite")
-        location = (paths.tracking.absolute() / "artifacts" / dataset).as_uri() if local else None
+        location = (paths.tracking.absolute() / "artifacts" / name).as_uri() if local else None
         # The kind makes MLflow's page open on training runs; it would open on traces of language models.
         tags = {"mlflow.experimentKind": "custom_model_development", "dataset": dataset}
         try:
-            return str(client.create_experiment(dataset, artifact_location=location, tags=tags))
+            return str(client.create_experiment(name, artifact_location=location, tags=tags))
         except MlflowException:
-            experiment = client.get_experiment_by_name(dataset)
+            experiment = client.get_experiment_by_name(name)
             if experiment is None:
                 raise
             return str(experiment.experiment_id)

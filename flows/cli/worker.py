@@ -13,24 +13,29 @@ __all__ = ["worker"]
 def worker() -> None:
     """Run what is triggered on the Prefect server, one flow run at a time, until Ctrl-C; makes the pool `vad`.
 
-    The server is PREFECT_API_URL, or that of `vad server start`. Flows run in this checkout.
+    The server is PREFECT_API_URL, or that of `vad server start`. Flows run in this checkout. If this worker dies, the
+    server puts back in the queue what it ran.
 
     Example: vad worker
     """
     from flows.paths import Paths
-    from flows.server import servers
+    from flows.recovery import HEARTBEAT, reschedule_lost_runs
+    from flows.server import answers, servers
     from vad_models.errors import JobError
 
-    prefect = next(server for server in servers(Paths(session.root)) if server.name == "prefect")
-    url = os.environ.get("PREFECT_API_URL", f"{prefect.url}/api")
-    if "PREFECT_API_URL" not in os.environ and not prefect.ready:
+    paths = Paths(session.root)
+    local = next(server.url for server in servers(paths) if server.name == "prefect")
+    url = os.environ.get("PREFECT_API_URL", f"{local}/api")
+    if not answers(f"{url}/health"):
         raise JobError(
-            f"no Prefect server answers at {prefect.url}: start it with `vad server start`, "
-            "or name one with PREFECT_API_URL."
+            f"no Prefect server answers at {url}: start it with `vad server start`, "
+            "or name another with PREFECT_API_URL."
         )
+    reschedule_lost_runs(paths, url)
     root = session.root.absolute()
     environment = {
         "PREFECT_HOME": str(root / ".prefect"),
+        **HEARTBEAT,
         **os.environ,
         "PREFECT_API_URL": url,
         "PREFECT_LOGGING_LEVEL": "INFO",

@@ -41,7 +41,5 @@ def test_every_model_scores_every_camera(project_root: Path) -> None:
         assert {(row.signal, row.normalisation): row.auc_micro for row in own.itertuples()} == expected
     assert (paths.plots / "blobs" / "cross_camera.png").stat().st_size > 5_000
 
-    runs = connect(paths).search_runs(
-        [prepare_tracking(paths, "blobs")], filter_string="tags.study = 'cross-camera'"
-    )
-    assert len(runs) == 1 + 6
+    runs = connect(paths).search_runs([prepare_tracking(paths, "blobs", "cross-camera")])
+    assert len(runs) == 1 + 2 + 6

@@ -51,7 +51,7 @@ def test_the_data_version_is_what_dvc_pinned_or_the_pipeline_read_last(tmp_path:
     pinned, read = tmp_path / "data.dvc", tmp_path / "dvc.lock"
     pinned.write_text("outs:\n- md5: aa.dir\n  path: data/toy\n- path: data/new\n")
     assert data_version(paths, "toy") == "aa.dir"
-    stage = "    deps:\n    - path: ingest/{}\n      md5: {}.dir\n"
+    stage = "    deps:\n    - path: footage/{}\n      md5: {}.dir\n"
     read.write_text(f"stages:\n  a:\n{stage.format('toy', 'bb')}  b:\n{stage.format('new', 'cc')}")
     os.utime(read, (2_000_000_000, 2_000_000_000))
     assert data_version(paths, "toy") == "bb.dir"
@@ -72,7 +72,7 @@ def test_a_job_keeps_the_provenance_it_was_computed_with(checkout: Paths) -> Non
 
 @pytest.mark.slow
 def test_the_footage_of_a_run_is_found_back_from_its_tags(paths: Paths, make_job: MakeJob) -> None:
-    """Two versions of the footage, a run of each; then the commands of docs/operation.md for the first."""
+    """Two versions of the footage, a run of each; then the commands of docs/experiments.md for the first."""
     root, footage = paths.root, paths.data / "toy" / "a.avi"
 
     def run(*command: str) -> str:

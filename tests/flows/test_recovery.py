@@ -51,11 +51,11 @@ def begin(client: SyncPrefectClient, deployment: UUID | None) -> FlowRun:
 
 
 def test_a_run_of_a_deployment_that_falls_silent_is_scheduled_again(
-    api: str, monkeypatch: pytest.MonkeyPatch
+    api: str, project_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recovery, "_SILENCE", timedelta(seconds=10))  # Prefect allows no less
-    reschedule_lost_runs(api)
-    reschedule_lost_runs(api)
+    for _ in range(2):
+        reschedule_lost_runs(Paths(project_root), api)
     with get_client(sync_client=True) as client:
         deployment = client.create_deployment(client.create_flow(nothing), "vad")
         silent, ended, by_hand = begin(client, deployment), begin(client, deployment), begin(client, None)

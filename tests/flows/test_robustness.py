@@ -67,9 +67,8 @@ def test_a_grid_is_measured_once_and_goes_on_where_it_stopped(
         assert (paths.plots / "blobs" / "robustness" / f"{name}.png").stat().st_size > 10_000
 
     client = connect(paths)
-    experiment = prepare_tracking(paths, "blobs")
-    runs = client.search_runs([experiment], filter_string="tags.study = 'robustness'")
-    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    runs = client.search_runs([prepare_tracking(paths, "blobs", "robustness")])
+    cells = [run for run in runs if run.data.params]
     (parent,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
     assert {file.path for file in client.list_artifacts(parent.info.run_id)} == {
         "robustness_blobs.csv",
@@ -77,9 +76,13 @@ def test_a_grid_is_measured_once_and_goes_on_where_it_stopped(
         "severity.png",
         "weather.png",
     }
-    assert (len(runs), len(children)) == (1 + 16, 16)
-    assert {run.data.params["distortion"] for run in children} == {"weather", "fog", "frozen_frames"}
-    assert all(0 <= run.data.metrics["auc_micro"] <= 1 for run in children)
+    assert (len(runs), len(cells)) == (1 + 2 + 16, 16)
+    assert {run.data.params["distortion"] for run in cells} == {"weather", "fog", "frozen_frames"}
+    assert all(0 <= run.data.metrics["auc_micro"] <= 1 for run in cells)
+    (job,) = (run for run in runs if run.info.run_name == "conv_ae/01/seed0")
+    fog = client.get_metric_history(job.info.run_id, "auc_micro/fog")
+    severities = {int(run.data.params["severity"]) for run in cells if run.data.params["distortion"] == "fog"}
+    assert {point.step for point in fog} == severities
 
 
 def _the_clean_cell_is_what_the_job_measured(results: pd.DataFrame, paths: Paths, job: Any) -> None:
