@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,32 @@ def test_repro_does_everything_once_and_only_what_changed(checkout: Path) -> Non
     assert "test video 01_003 of camera 01" in done.stderr
     assert "004.png" in done.stderr
     assert stages_run(done.stdout) == ["validate@blobs"]
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+@pytest.mark.timeout(1200)
+def test_an_experiment_is_compared_with_the_revision_that_it_began_from(checkout: Path) -> None:
+    """The commands of docs/experiments.md, in a folder of the experiment's own."""
+    run("vad", "with-server", "dvc", "repro", "evaluate@blobs")
+    identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
+    run("git", "add", ".")
+    run("git", *identity, "commit", "--quiet", "-m", "measured")
+    before = (checkout / "params.yaml").read_text()
+
+    changed = ("-S", "methods.conv_ae.demo.training.epochs=4")
+    experiment = run("dvc", "exp", "run", "--temp", "-n", "longer", *changed, "data.dvc", "evaluate@blobs")
+
+    assert stages_run(experiment) == ["train@blobs-conv_ae", "evaluate@blobs"]
+    assert (checkout / "params.yaml").read_text() == before
+    parameters = json.loads(run("dvc", "params", "diff", "HEAD", "longer", "--json"))["params.yaml"]
+    assert {name: (one["old"], one["new"]) for name, one in parameters.items()} == {
+        "methods.conv_ae.demo.training.epochs": (2, 4)
+    }
+    metrics = json.loads(run("dvc", "metrics", "diff", "HEAD", "longer", "--all", "--json"))
+    assert "conv_ae.auc_per_video" in metrics["metrics/blobs.json"]
+    losses = "plots/blobs/training/conv_ae.csv"
+    plots = json.loads(run("dvc", "plots", "diff", "HEAD", "longer", "--targets", losses, "--json"))["data"]
+    (figure,) = plots[losses]
+    points = figure["content"]["data"]["values"]
+    assert Counter(point["rev"] for point in points) == {"HEAD": 2, "longer": 4}
