@@ -36,8 +36,8 @@ demo: $(STAMP) ## Make the embedded campus, prove it, train on it, show the resu
 	vad with-server dvc repro report@campus
 	@vad results campus
 
-test: lint ## Check style, types and architecture, then run all tests but those of test-integration.
-	python -m pytest -m "not team" --durations=15
+test: lint ## Check style, types and architecture, then run all tests, those of test-integration too.
+	python -m pytest --durations=25
 
 test-integration: $(STAMP) ## Start the servers and workers of a team, and kill some (docs/team.md).
 	python -m pytest -m team --durations=15
