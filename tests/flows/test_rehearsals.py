@@ -127,7 +127,7 @@ def test_orchestration_keeps_its_limit(project_root: Path) -> None:
     """On two slots. The limit of the efficiency is for jobs of 20 seconds and more, which take minutes to measure (the
     command's default); of these short ones half is asked for, which also a busy machine keeps.
     """
-    done = vad("bench", "orchestration", "--jobs", "24", "--seconds", "4")
+    done = vad("bench", "orchestration", "--jobs", "12", "--seconds", "4")
 
     assert done.returncode == 0, done.stderr
     said = done.stdout
