@@ -9,7 +9,7 @@ STAMP := .venv/.installed
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install venv lock demo test test-integration lint format server server-team worker server-stop clean
+.PHONY: help install venv lock demo test test-alone test-integration lint format server server-team worker server-stop clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,8 +36,12 @@ demo: $(STAMP) ## Make the embedded campus, prove it, train on it, show the resu
 	vad with-server dvc repro report@campus
 	@vad results campus
 
-test: lint ## Check style, types and architecture, then run all tests, those of test-integration too.
-	python -m pytest --durations=25
+# Tests of a team wait for servers most of the time: beside the others they cost ten minutes, and after them fifteen.
+test: lint ## Check style, types and architecture, then run all tests (about half an hour on two cores).
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=line test-alone test-integration
+
+test-alone: $(STAMP) ## Run all tests but those of test-integration.
+	python -m pytest -m "not team" --durations=15
 
 test-integration: $(STAMP) ## Start the servers and workers of a team, and kill some (docs/team.md).
 	python -m pytest -m team --durations=15
