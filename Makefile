@@ -36,9 +36,9 @@ demo: $(STAMP) ## Make the embedded campus, prove it, train on it, show the resu
 	vad with-server dvc repro report@campus
 	@vad results campus
 
-# Tests of a team wait for servers most of the time: beside the others they cost ten minutes, and after them fifteen.
+# The tests of a team mostly wait for servers, so they run beside the others.
 test: lint ## Check style, types and architecture, then run all tests (about half an hour on two cores).
-	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=line test-alone test-integration
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-alone test-integration
 
 test-alone: $(STAMP) ## Run all tests but those of test-integration.
 	python -m pytest -m "not team" --durations=15

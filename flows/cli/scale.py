@@ -128,8 +128,8 @@ def scale(
     console.print(
         f"A job takes {mean:.0f} s on average, if a slot is {speedup:g} times as fast (assumed) as what measured "
         f"{dataset}. It keeps its slot {largest.in_slot:.1f} s longer, and on a GPU {process:.1f} s more for a process "
-        f"of its own; planning takes {1000 * planning:.1f} ms a job. Of what "
-        f"one alone does, the first to break: {first}."
+        f"of its own; planning takes {1000 * planning:.1f} ms a job. Of what one alone "
+        f"does, the first to break: {first}."
     )
     overhead = max(largest.in_slot + process, serial[first])
     console.print(

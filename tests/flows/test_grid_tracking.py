@@ -91,7 +91,6 @@ def test_a_study_replaces_its_older_self_and_is_not_on_the_page_of_the_jobs(path
 
 def test_a_study_that_cannot_be_logged_has_failed(paths: Paths, tmp_path: Path) -> None:
     with pytest.raises((OSError, MlflowException)):
-        log_grid(paths, "toy", "robustness", grid(), ["distortion", "severity", "brightness"],
-                 [tmp_path / "none.csv"])  # fmt: skip
+        log(paths, grid(), [tmp_path / "none.csv"])
     runs = connect(paths).search_runs([prepare_tracking(paths, "toy", "robustness")])
     assert [run.info.status for run in runs if PARENT not in run.data.tags] == ["FAILED"]

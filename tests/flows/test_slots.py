@@ -91,9 +91,8 @@ def test_an_unknown_runner_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_engine_that_is_not_installed_names_its_extra(
     monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:
-    monkeypatch.setitem(
-        sys.modules, f"prefect_{engine}.task_runners", None
-    )  # also where it was loaded before
+    # The module that is imported, not its package: that would hide nothing where the engine was loaded before.
+    monkeypatch.setitem(sys.modules, f"prefect_{engine}.task_runners", None)
     monkeypatch.setenv("VAD_RUNNER", engine)
     with pytest.raises(SettingsError, match=rf"pip install -e '\.\[{engine}\]'"):
         slots.task_runner()
