@@ -25,7 +25,7 @@ from flows.progress import watch
 from flows.report import write_report
 from flows.slots import in_slot, task_runner, threads_of_a_job
 from flows.steps import Project
-from flows.tracking import prepare_tracking
+from flows.tracking import find_finished, prepare_tracking
 from flows.validation import validate
 from vad_models.errors import JobError, VadError
 from vad_models.jobs import Job, run_job
@@ -175,7 +175,9 @@ def _train_at_once(project: Project, jobs: Sequence[Job], work: Callable[..., ob
     futures = {job.title: anew.submit(job, project, threads, work) for job in unfinished}
     for job in jobs:
         if job.title not in futures:
-            train_job(job, project, threads, work)
+            # What Prefect remembers is a run in MLflow; another server, or a new database, has none of that job.
+            logged = find_finished(project.paths, job.dataset, job.fingerprint) is not None
+            (train_job if logged else anew)(job, project, threads, work)
     ended: set[str] = set()
     for title, future in futures.items():
         future.add_done_callback(partial(_note, ended, title))

@@ -16,6 +16,7 @@ from flows.paths import Paths
 from flows.registry import load_champion
 from flows.server import prefect_server
 from flows.steps import Project
+from flows.tracking import find_finished
 from flows.validation import validate
 from vad_models.errors import JobError
 
@@ -88,6 +89,29 @@ def test_a_job_that_is_run_again_is_only_looked_up(project_root: Path) -> None:
     assert first == second
     assert weights.stat().st_mtime_ns == written
     assert not (weights.parent / "progress.json").exists()
+
+
+@pytest.mark.usefixtures("prefect_running")
+def test_finished_jobs_are_logged_where_they_are_not_yet(
+    project_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a project moves to a team's server: nothing is trained, and the server has every run."""
+    from flows.benchmark import train
+
+    monkeypatch.setenv("VAD_SLOTS", "1")
+    project = Project.at(project_root)
+    validate(project.paths, "blobs")
+    steps.derive(project, "blobs")
+    (job,) = jobs.plan(project, "blobs", cameras=["01"])
+    train("blobs", cameras=["01"], root=project_root)
+    weights = job.directory(project.paths.runs) / "model.safetensors"
+    written = weights.stat().st_mtime_ns
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project_root}/elsewhere.db")
+    assert find_finished(project.paths, "blobs", job.fingerprint) is None
+    train("blobs", cameras=["01"], root=project_root)
+    assert find_finished(project.paths, "blobs", job.fingerprint) is not None
+    assert weights.stat().st_mtime_ns == written
 
 
 def test_a_job_may_be_trained_by_several_devices(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
