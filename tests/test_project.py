@@ -14,7 +14,7 @@ from typing import get_args
 import pytest
 import yaml
 
-from vad_models.code_version import _sources
+from vad_models.jobs.code_version import _sources
 from vad_models.methods import method_class
 from vad_models.settings import Profile, load_params, validated
 
@@ -62,7 +62,7 @@ def test_every_dependency_on_code_exists(pipeline: dict[str, dict[str, object]])
 def test_training_depends_on_all_shared_source_that_shapes_scores(
     pipeline: dict[str, dict[str, object]],
 ) -> None:
-    """What `vad_models.code_version` hashes into fingerprints, `dvc repro` must see as well."""
+    """What `vad_models.jobs.code_version` hashes into fingerprints, `dvc repro` must see as well."""
     tracked = [ROOT / str(dep) for dep in pipeline["train"]["deps"]]
     for source in _sources("decoupled"):
         assert any(source.is_relative_to(dep) for dep in tracked), source

@@ -151,7 +151,7 @@ class RobustnessSettings(Frozen):
     rain: tuple[Rain, ...] = ("none", "drizzle", "heavy", "torrential")
     """Kinds of rain."""
     distortions: tuple[str, ...] = ()
-    """Functions of `vad_models/distortions.py`, each at every severity; none: all of them."""
+    """Functions of `vad_models/studies/distortions.py`, each at every severity; none: all of them."""
     severities: tuple[Annotated[int, Field(ge=1, le=5)], ...] = (1, 2, 3, 4, 5)
     """Mild to severe."""
     seed: int = 0

@@ -15,11 +15,11 @@ import typer
 
 from flows.cli import (
     bench,
+    benchmark,
     compare,
     contact_sheet,
     data,
     doctor,
-    pipeline,
     score,
     server,
     studies,
@@ -52,7 +52,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data.app, name="data")
-pipeline.register(app)
+benchmark.register(app)
 studies.register(app)
 app.command("compare")(compare.compare)
 app.command("trial")(trial.trial)

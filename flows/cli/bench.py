@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.capacity import orchestration, scale
 from flows.cli.common import DatasetArgument, console, project
-from flows.cli.scale import orchestration, scale
 
 __all__ = ["app"]
 
@@ -27,15 +27,14 @@ def streaming(
 
     Example: vad bench streaming ucsd_ped2 --method decoupled
     """
-    from flows.jobs import plan
-    from vad_models.benchmarks import measure_streaming
-    from vad_models.data.frame_store import FrameStore
-    from vad_models.export import load_method
+    from flows.benchmark.jobs import plan
+    from vad_models.operation.export import load_method
+    from vad_models.speed import measure_streaming
 
     here = project()
     (job,) = plan(here, dataset, [method], [camera], [seed])
-    store = FrameStore(here.paths.frames / dataset / job.frames)
-    model = load_method(job.directory(here.paths.runs))
+    store = here.store(job)
+    model = load_method(here.directory(job))
     speed = measure_streaming(model, [video.array() for video in store.videos(camera, "test")])
     console.print(
         f"{job.title}, {model.headline}, {job.frames}, one frame at a time: {speed.frames} frames, "
@@ -56,16 +55,14 @@ def sharing(
 
     Example: vad bench sharing ucsd_ped2 --method ffp
     """
-    from flows.jobs import plan
-    from flows.slots import slots
-    from flows.steps import cores
-    from vad_models.benchmarks import measure_sharing
+    from flows.benchmark.jobs import plan
+    from flows.execution.slots import cores, slots
     from vad_models.data.clips import Excerpt
-    from vad_models.data.frame_store import FrameStore
+    from vad_models.speed import measure_sharing
 
     here = project()
     job = plan(here, dataset, [method], None, [0])[0]
-    store = FrameStore(here.paths.frames / dataset / job.frames)
+    store = here.store(job)
     videos = [Excerpt(video, 0, video.frames) for video in store.videos(job.camera, "train")]
     speed = measure_sharing(job.method, job.settings, store.size, videos, trainings or slots(), cores())
     gain = speed.in_sequence_seconds / speed.at_once_seconds
@@ -89,17 +86,16 @@ def grid(
 
     Example: vad bench grid ucsd_ped2 --method decoupled --method frame_difference
     """
-    from flows.jobs import plan
-    from flows.slots import slots, threads_of_a_job
-    from vad_models.conditions import conditions
-    from vad_models.data.frame_store import FrameStore
-    from vad_models.grid_benchmark import measure_grid
+    from flows.benchmark.jobs import plan
+    from flows.execution.slots import slots, threads_of_a_job
+    from vad_models.studies.conditions import conditions
+    from vad_models.studies.grid_cost import measure_grid
 
     here = project()
     jobs = plan(here, dataset, method or ["decoupled", "frame_difference"], [camera], [seed])
-    store = FrameStore(here.paths.frames / dataset / jobs[0].frames)
+    store = here.store(jobs[0])
     weather = [one for one in conditions(here.params.robustness) if one.distortion == "weather"]
-    directories = [job.directory(here.paths.runs) for job in jobs]
+    directories = [here.directory(job) for job in jobs]
     threads = threads_of_a_job(len(weather))
     speed = measure_grid(directories, store.videos(camera, "test"), weather, slots(), threads)
     console.print(

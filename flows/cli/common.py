@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from flows.steps import Project
+    from flows.project.project import Project
 
 __all__ = [
     "CamerasOption",
@@ -59,7 +59,7 @@ session = _Session()
 
 def project() -> Project:
     """The project of this session; importing it takes a moment, so commands ask when they need it."""
-    from flows.steps import Project
+    from flows.project.project import Project
 
     return Project.at(session.root)
 
@@ -67,8 +67,8 @@ def project() -> Project:
 @contextmanager
 def orchestrated(root: Path | None = None) -> Iterator[None]:
     """A block with a Prefect server, that of the project in `root` (none: of this session); import flows inside it."""
-    from flows.paths import Paths
-    from flows.server import prefect_server
+    from flows.project.paths import Paths
+    from flows.servers.local import prefect_server
 
     status = Console(stderr=True).status("starting a Prefect server on loopback")
     status.start()

@@ -9,7 +9,7 @@ import typer
 from flows.cli.common import DatasetOption, console, project
 
 if TYPE_CHECKING:
-    from flows.comparison import Comparison
+    from flows.tracking.comparison import Comparison
 
 __all__ = ["compare"]
 
@@ -27,7 +27,7 @@ def compare(
 
     Example: vad compare --dataset campus --by method,camera
     """
-    from flows.comparison import compare as run
+    from flows.tracking.comparison import compare as run
 
     paths = project().paths
     keys = [key.strip() for key in by.split(",") if key.strip()]
@@ -41,7 +41,7 @@ def _print(title: str, keys: list[str], comparison: Comparison) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from flows.tables import number_text
+    from flows.results.text_tables import number_text
 
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
     for key in keys:

@@ -20,7 +20,7 @@ def contact_sheet(
 
     Example: vad contact-sheet campus --out docs/images
     """
-    from flows.contact_sheet import write_contact_sheets
+    from flows.studies.contact_sheet import write_contact_sheets
 
     with console.status(f"distorting {dataset}"):
         files = write_contact_sheets(project(), dataset, out)

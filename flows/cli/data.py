@@ -35,7 +35,7 @@ def import_footage(
 
     Example: vad data import ~/footage/ped2 --name ucsd_ped2
     """
-    from flows.steps import forget_ingest
+    from flows.benchmark.stages import forget_ingest
     from vad_models.data.importing import import_dataset, summary
     from vad_models.data.parallel import progress_bar
 
@@ -60,7 +60,9 @@ def synthesise(
 
     Example: vad data synth campus --cameras 3 --seed 7
     """
-    from flows.steps import cores, forget_ingest, open_raw
+    from flows.benchmark.stages import forget_ingest
+    from flows.execution.slots import cores
+    from flows.project.project import open_raw
     from vad_models.data.parallel import progress_bar
     from vad_models.data.synth.campus import generate_campus
     from vad_models.errors import SettingsError
@@ -82,7 +84,7 @@ def verify_dataset(dataset: DatasetArgument) -> None:
 
     Example: vad data verify campus
     """
-    from flows.datasets import prove_dataset
+    from flows.project.datasets import prove_dataset
 
     prove_dataset(session.root, dataset)
     console.print(f"data/{dataset} is, byte for byte, what data.dvc pins.")
@@ -94,7 +96,7 @@ def validate_dataset(dataset: DatasetArgument) -> None:
 
     Example: vad data validate campus
     """
-    from flows.validation import validate
+    from flows.benchmark.validation import validate
 
     paths = project().paths
     validate(paths, dataset)
@@ -115,7 +117,7 @@ def _print_summary(raw: RawDataset, rows: Sequence[SummaryRow]) -> None:
 
 def _enlist(name: str) -> None:
     """Put a new dataset where `dvc repro` and DVC see it, and say so."""
-    from flows.datasets import list_dataset, track_dataset
+    from flows.project.datasets import list_dataset, track_dataset
 
     for other in list_dataset(session.root, name):
         console.print(f"params.yaml: {other} has no folder in data/, so it left benchmark.datasets.")

@@ -142,8 +142,8 @@ def _project(root: Path) -> Iterator[Finding]:
 
 def _servers(root: Path) -> Iterator[Finding]:
     """The servers that commands will use, or what they use instead."""
-    from flows.paths import Paths
-    from flows.server import answers, servers
+    from flows.project.paths import Paths
+    from flows.servers.local import answers, servers
 
     prefect, mlflow = servers(Paths(root))
     if url := os.environ.get("PREFECT_API_URL"):

@@ -49,7 +49,7 @@ def score(
 
 
 def _by_champion(video: Path, dataset: str, camera: str) -> pd.DataFrame:
-    from flows.registry import load_champion
+    from flows.registry.versions import load_champion
 
     champion = load_champion(project().paths, dataset, camera)
     console.print(f"{champion.name} version {champion.version}: {champion.tags['method']}")
@@ -58,10 +58,10 @@ def _by_champion(video: Path, dataset: str, camera: str) -> pd.DataFrame:
 
 
 def _by_job(video: Path, directory: Path) -> pd.DataFrame:
-    from flows.finished import read_finished
     from vad_models.data.reading import read_video
-    from vad_models.detector import Calibration, Detector
-    from vad_models.export import load_method
+    from vad_models.jobs.finished import read_finished
+    from vad_models.operation.detector import Calibration, Detector
+    from vad_models.operation.export import load_method
 
     finished = read_finished(directory)
     calibration = Calibration.of(finished.scores, finished.headline, finished.metrics["threshold"])

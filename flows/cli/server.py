@@ -33,9 +33,9 @@ def start_servers(
 
     Example: vad server start --team
     """
-    from flows.paths import Paths
-    from flows.server import servers, start
-    from flows.team import ENVIRONMENT, start_team
+    from flows.project.paths import Paths
+    from flows.servers.local import servers, start
+    from flows.servers.team import ENVIRONMENT, start_team
 
     paths = Paths(session.root)
     if auth and not team:
@@ -59,9 +59,9 @@ def stop_servers() -> None:
 
     Example: vad server stop
     """
-    from flows.paths import Paths
-    from flows.server import servers, stop
-    from flows.team import team_servers
+    from flows.project.paths import Paths
+    from flows.servers.local import servers, stop
+    from flows.servers.team import team_servers
 
     paths = Paths(session.root)
     team = team_servers(paths) if paths.team.exists() else []

@@ -37,15 +37,15 @@ def robustness(
     Example: vad robustness --dataset ucsd_ped2 --method decoupled --method conv_ae
     """
     with orchestrated():
-        from flows.robustness import robustness as run
+        from flows.studies.robustness import robustness as run
 
         run(dataset, method, camera, seed, session.root)
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from flows.heat_maps import variant_title
-    from flows.results import read_results
-    from flows.robustness_results import degradation
+    from flows.results.heat_maps import variant_title
+    from flows.results.tables import read_results
+    from flows.studies.robustness_results import degradation
 
     file = project().paths.results / f"robustness_{dataset}.csv"
     table = Table(
@@ -76,7 +76,7 @@ def contamination(
     Example: vad contamination --dataset ucsd_ped2 --method decoupled --method conv_ae
     """
     with orchestrated():
-        from flows.contamination import contamination as run
+        from flows.studies.contamination import contamination as run
 
         run(dataset, method, camera, seed, session.root)
     _show(dataset, "contamination", "count", "abnormal frames in training")
@@ -95,7 +95,7 @@ def subsampling(
     Example: vad subsampling --dataset ucsd_ped2 --method decoupled --method conv_ae
     """
     with orchestrated():
-        from flows.subsampling import subsampling as run
+        from flows.studies.subsampling import subsampling as run
 
         run(dataset, method, camera, seed, session.root)
     _show(dataset, "subsampling", "step", "every d-th frame")
@@ -109,7 +109,7 @@ def cross_camera(dataset: DatasetOption, method: MethodsOption = None, seed: See
     Example: vad cross-camera --dataset campus --method decoupled
     """
     with orchestrated():
-        from flows.cross_camera import cross_camera as run
+        from flows.studies.cross_camera import cross_camera as run
 
         run(dataset, method, seed, session.root)
     paths = project().paths
@@ -123,8 +123,8 @@ def _show(dataset: str, study: str, cell: str, title: str) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from flows.heat_maps import variant_title
-    from flows.results import read_results
+    from flows.results.heat_maps import variant_title
+    from flows.results.tables import read_results
 
     paths = project().paths
     file = paths.results / f"{study}_{dataset}.csv"

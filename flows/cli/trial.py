@@ -33,7 +33,7 @@ def trial(
 
     Example: vad trial conv_ae --dataset ucsd_ped2 --set clip=4 --set training.epochs=5
     """
-    from flows.trials import log_trial, plan_trial, run_trial
+    from flows.trials.trial import log_trial, plan_trial, run_trial
 
     here = project()
     changes = settings or []
@@ -54,8 +54,8 @@ def _print_verdicts(title: str, method: str, verdicts: pd.DataFrame) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from flows.tables import number_text
-    from vad_models.trials import KINDS
+    from flows.results.text_tables import number_text
+    from vad_models.jobs.trial import KINDS
 
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
     for column in ("signal", "normalised"):

@@ -18,9 +18,9 @@ def worker() -> None:
 
     Example: vad worker
     """
-    from flows.paths import Paths
-    from flows.recovery import HEARTBEAT, reschedule_lost_runs
-    from flows.server import answers, servers
+    from flows.execution.recovery import HEARTBEAT, reschedule_lost_runs
+    from flows.project.paths import Paths
+    from flows.servers.local import answers, servers
     from vad_models.errors import JobError
 
     paths = Paths(session.root)

@@ -17,8 +17,8 @@ import yaml
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 
-from flows.paths import Paths
-from flows.server import prefect_server
+from flows.project.paths import Paths
+from flows.servers.local import prefect_server
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.datasets import track_dataset
+from flows.project.datasets import track_dataset
 
 GRID = """
 robustness: {methods: [conv_ae], brightness: [1.0], rain: [none], distortions: [fog], severities: [5]}

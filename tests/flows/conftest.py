@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.finished import FinishedJob
-from flows.paths import Paths
-from flows.tracking import connect
+from flows.project.paths import Paths
+from flows.tracking.runs import connect
 from tests.flows.made_up import MakeJob, make_finished_job
+from vad_models.jobs.finished import FinishedJob
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,10 @@ import shutil
 
 import pytest
 
-from flows.steps import Project
+from flows.project.project import Project
 from vad_models.data.frame_store import FrameStore
-from vad_models.jobs import Job, run_job
+from vad_models.jobs.job import Job
+from vad_models.jobs.run import run_job
 from vad_models.training import EpochReport
 
 

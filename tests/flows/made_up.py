@@ -1,4 +1,4 @@
-"""A small finished benchmark, made up: directories as `vad_models.jobs` leaves them, with scores of chosen
+"""A small finished benchmark, made up: directories as `vad_models.jobs.run` leaves them, with scores of chosen
 quality.
 """
 
@@ -12,15 +12,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from flows.finished import FinishedJob, read_finished
-from flows.paths import Paths
-from vad_models.calibration import NORMALISATIONS, label_free_threshold
+from flows.project.paths import Paths
 from vad_models.data.files import write_json
 from vad_models.data.manifest import read_manifest, write_manifest
-from vad_models.export import save_method
-from vad_models.jobs import Job
+from vad_models.evaluation.metrics import measure, operation
+from vad_models.evaluation.normalisation import NORMALISATIONS, label_free_threshold
+from vad_models.jobs.finished import FinishedJob, read_finished
+from vad_models.jobs.job import Job
 from vad_models.methods import build_method
-from vad_models.metrics import measure, operation
+from vad_models.operation.export import save_method
 from vad_models.scoring import write_scores
 from vad_models.settings import EvaluationSettings, FrameSize
 

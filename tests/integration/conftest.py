@@ -20,9 +20,9 @@ import boto3
 import psutil
 import pytest
 
-from flows.datasets import track_dataset
-from flows.paths import Paths
-from flows.team import ENVIRONMENT
+from flows.project.datasets import track_dataset
+from flows.project.paths import Paths
+from flows.servers.team import ENVIRONMENT
 from tests.conftest import PARAMS, write_footage
 from tests.end_to_end.test_dvc import GRID
 

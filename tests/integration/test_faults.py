@@ -19,8 +19,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from flows.paths import Paths
-from flows.progress import FILE as PROGRESS
+from flows.execution.progress import FILE as PROGRESS
+from flows.project.paths import Paths
 from tests.conftest import PARAMS, write_footage
 from tests.integration.conftest import ROOT, SECONDS, Team, kill, wait_for
 

@@ -18,12 +18,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
-from flows.comparison import compare
-from flows.finished import FinishedJob, read_finished
-from flows.paths import Paths
-from flows.run_contents import epoch_metrics, final_metrics, params_of, tags_of, tags_when_finished
-from flows.server import Server, mlflow_on, start, stop
-from flows.server_auth import (
+from flows.project.paths import Paths
+from flows.servers.auth import (
     ADMINISTRATOR,
     CONFIGURATION,
     USER,
@@ -32,9 +28,29 @@ from flows.server_auth import (
     mlflow_configuration,
     mlflow_environment,
 )
-from flows.tracking import ARTIFACTS, connect, log_job, prepare_tracking
+from flows.servers.local import (
+    Server,
+    mlflow_on,
+    start,
+    stop,
+)
+from flows.tracking.comparison import compare
+from flows.tracking.run_contents import (
+    epoch_metrics,
+    final_metrics,
+    params_of,
+    tags_of,
+    tags_when_finished,
+)
+from flows.tracking.runs import (
+    ARTIFACTS,
+    connect,
+    log_job,
+    prepare_tracking,
+)
 from tests.flows.made_up import make_finished_job
 from vad_models.errors import JobError
+from vad_models.jobs.finished import FinishedJob, read_finished
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration]
 

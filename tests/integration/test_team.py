@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
-from flows.paths import Paths
-from flows.team import CREDENTIALS, ENVIRONMENT
+from flows.project.paths import Paths
+from flows.servers.team import CREDENTIALS, ENVIRONMENT
 from tests.integration.conftest import SECONDS, Team, kill, wait_for
 
 pytestmark = [pytest.mark.team, pytest.mark.slow, pytest.mark.timeout(2400)]

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flows.paths import Paths
-from flows.team import CREDENTIALS, ENVIRONMENT
+from flows.project.paths import Paths
+from flows.servers.team import CREDENTIALS, ENVIRONMENT
 from tests.integration.conftest import SECONDS, Team, _environment, _make_project, kill, wait_for
 
 pytestmark = [pytest.mark.team, pytest.mark.slow, pytest.mark.timeout(2400)]

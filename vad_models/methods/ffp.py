@@ -16,8 +16,8 @@ from torch import Tensor
 
 from vad_models.contract import ClipSpec, Features, Method, MethodSettings, Phase
 from vad_models.layers.adversarial import PatchDiscriminator, adversarial_losses
-from vad_models.layers.flow import lucas_kanade
 from vad_models.layers.losses import gradient_difference
+from vad_models.layers.optical_flow import lucas_kanade
 from vad_models.layers.unet import UNet
 from vad_models.layers.windows import windows
 from vad_models.settings import FrameSize

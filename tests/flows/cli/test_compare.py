@@ -6,9 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app, main
-from flows.finished import FinishedJob
-from flows.paths import Paths
-from flows.tracking import log_job
+from flows.project.paths import Paths
+from flows.tracking.runs import log_job
+from vad_models.jobs.finished import FinishedJob
 
 
 def test_runs_are_shown_as_a_table_that_fits_a_terminal(

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from flows.benchmark.stages import ingest
 from flows.cli import app
-from flows.paths import Paths
-from flows.steps import ingest
+from flows.project.paths import Paths
 from tests.conftest import write_footage
 from vad_models.settings import load_params
 

@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app, main
-from flows.finished import FinishedJob
-from flows.paths import Paths
-from flows.results import build_results, write_results
+from flows.project.paths import Paths
+from flows.results.tables import build_results, write_results
+from vad_models.jobs.finished import FinishedJob
 
 HEAVY = ("torch", "prefect", "mlflow", "great_expectations", "sklearn", "pandas", "lightning", "cv2")
 
@@ -132,7 +132,7 @@ def test_wrong_usage_is_exit_code_2(project_root: Path) -> None:
 def test_what_nobody_expected_is_a_sentence_too(
     project_root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.steps.ingest", lambda *_: 1 / 0)
+    monkeypatch.setattr("flows.benchmark.stages.ingest", lambda *_: 1 / 0)
 
     code, error = said(capsys, "ingest", "blobs")
 
@@ -155,7 +155,7 @@ def test_ctrl_c_is_exit_code_130(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("flows.steps.ingest", interrupted)
+    monkeypatch.setattr("flows.benchmark.stages.ingest", interrupted)
     code, error = said(capsys, "ingest", "blobs")
     assert code == 130
     assert "Traceback" not in error

@@ -1,0 +1,82 @@
+"""One job, from its place in the matrix to its run in MLflow. The science is `vad_models.jobs.run`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import cache
+
+from flows.execution.locks import alone
+from flows.execution.progress import FILE, report_progress
+from flows.execution.slots import devices_per_job
+from flows.project.project import Project
+from flows.project.provenance import record_provenance
+from flows.results.job_figures import write_job_figures
+from flows.tracking.runs import log_job, running
+from flows.tracking.system_metrics import system_metrics
+from vad_models.data.frame_store import FrameStore
+from vad_models.jobs.directory import finished_metrics
+from vad_models.jobs.finished import read_finished
+from vad_models.jobs.job import Job
+from vad_models.jobs.matrix import make_jobs
+from vad_models.jobs.run import run_job
+
+__all__ = ["alone_with", "is_finished", "plan", "run"]
+
+
+def plan(
+    project: Project,
+    dataset: str,
+    methods: Sequence[str] | None = None,
+    cameras: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+) -> list[Job]:
+    """Every job of the matrix (method, camera, seed); none: all that the settings list.
+
+    Raises:
+        VadError: frames are not derived, or a method, camera or setting is not known.
+    """
+
+    @cache
+    def store_of(size: str) -> FrameStore:
+        return FrameStore(project.paths.frames / dataset / size)
+
+    return make_jobs(project.params, store_of, dataset, methods or None, cameras or None, seeds or None)
+
+
+def is_finished(job: Job, project: Project) -> bool:
+    """Whether the job's directory holds its numbers already."""
+    return finished_metrics(job, project.directory(job), project.params.evaluation) is not None
+
+
+def alone_with(job: Job, project: Project) -> AbstractContextManager[None]:
+    """Hold the job's directory; waits while another process trains the same job."""
+    return alone(project.paths, str(project.directory(job).relative_to(project.paths.root)))
+
+
+def run(job: Job, project: Project, threads: int, work: Callable[..., object] = run_job) -> str:
+    """Train, score, measure and log a job; returns its MLflow run, which is RUNNING meanwhile.
+
+    What is begun is resumed, what is finished is kept. A rehearsal has other `work` done, with the same arguments.
+    """
+    directory = project.directory(job)
+    if is_finished(job, project) and (directory / "figures").exists():
+        return log_job(project.paths, read_finished(directory))
+    store = project.store(job)
+    with running(project.paths, job) as mlflow_run:
+        with system_metrics(project.paths, mlflow_run.info.run_id):
+            work(
+                job,
+                store,
+                directory,
+                project.params.evaluation,
+                threads=threads,
+                devices=devices_per_job(),
+                features=project.paths.features,
+                on_epoch=lambda report: report_progress(directory, report.done, report.total),
+            )
+        (directory / FILE).unlink(missing_ok=True)
+        record_provenance(project.paths, job.dataset, directory)
+        finished = read_finished(directory)
+        write_job_figures(finished, store)
+        return log_job(project.paths, finished)

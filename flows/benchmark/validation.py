@@ -1,0 +1,302 @@
+"""Great Expectations over the manifest: what must hold before anything is trained.
+
+A rule is one expectation on one table and the phrase that says what is wrong with a row that breaks it. The tables are
+the manifest itself, and its summaries by camera and for the whole dataset.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flows.benchmark.data_docs import make_offline
+from flows.execution.slots import cores
+from flows.project.paths import Paths
+from flows.project.project import open_raw
+from vad_models.data.files import write_json
+from vad_models.data.layouts import ExpectedCounts, expected_counts
+from vad_models.data.manifest import inspect, write_manifest
+from vad_models.data.parallel import progress_bar
+from vad_models.errors import DataError
+
+__all__ = ["Violation", "check", "validate"]
+
+_KEYS = {"videos": ["camera", "split", "video"], "cameras": ["camera"], "dataset": ["dataset"]}
+"""Tables and the columns that name their rows."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A row that breaks a rule: the rule's name, and a phrase that says where and what."""
+
+    rule: str
+    phrase: str
+
+
+@dataclass(frozen=True)
+class _Rule:
+    name: str
+    table: str
+    expectation: Any
+    phrase: str
+    """What is wrong, with the row's columns in braces."""
+
+
+def validate(paths: Paths, dataset: str) -> Path:
+    """Decode the whole dataset, check what was found, and write manifest, report and data docs; returns the manifest.
+
+    Raises:
+        DataError: a rule is broken. Report and data docs are written, the manifest is not, so that nothing goes on.
+    """
+    raw = open_raw(paths, dataset)
+    folder = paths.validation / dataset
+    (folder / "manifest.parquet").unlink(missing_ok=True)
+    with progress_bar(f"inspecting {dataset}") as progress:
+        manifest = inspect(raw, cores(), progress)
+    violations = check(manifest, dataset, folder / "docs")
+    write_json(
+        folder / "report.json",
+        {
+            "dataset": dataset,
+            "videos": len(manifest),
+            "frames": int(manifest["frames"].sum()),
+            "violations": [{"rule": one.rule, "violation": one.phrase} for one in violations],
+        },
+    )
+    if violations:
+        others = f"; {len(violations) - 1} more are listed" if len(violations) > 1 else "; it is shown"
+        where = f"{paths.validation.name}/{dataset}/docs/index.html"
+        raise DataError(
+            f"{dataset} breaks the rule '{violations[0].rule}': {violations[0].phrase}{others} in {where}."
+        )
+    write_manifest(manifest, folder / "manifest.parquet")
+    return folder / "manifest.parquet"
+
+
+def check(manifest: pd.DataFrame, dataset: str, docs: Path) -> list[Violation]:
+    """Check a manifest against every rule and write data docs; returns the violations, in the order of the rules."""
+    tables = {"videos": manifest, "cameras": _by_camera(manifest), "dataset": _overall(manifest, dataset)}
+    rules = _rules(expected_counts(dataset), tables["cameras"])
+    broken = _run(rules, tables, docs)
+    return [
+        Violation(rule.name, rule.phrase.format(**row))
+        for rule, rows in zip(rules, broken, strict=True)
+        for row in rows
+    ]
+
+
+def _by_camera(manifest: pd.DataFrame) -> pd.DataFrame:
+    """One row a camera: videos of each split, test frames, abnormal frames, distinct frame sizes."""
+    rows = []
+    for camera, videos in manifest.groupby("camera", sort=True):
+        test = videos[videos["split"] == "test"]
+        sizes = sorted({f"{row.width}x{row.height}" for row in videos.itertuples() if row.frames})
+        rows.append(
+            {
+                "camera": camera,
+                "train_videos": int((videos["split"] == "train").sum()),
+                "test_videos": len(test),
+                "test_frames": int(test["frames"].sum()),
+                "abnormal_frames": int(videos["abnormal_frames"].sum()),
+                "frame_sizes": len(sizes),
+                "sizes": " and ".join(sizes),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _overall(manifest: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    """One row: counts of the dataset. Without labels the abnormal share is NaN, which expectations pass over."""
+    train, test = (manifest[manifest["split"] == split] for split in ("train", "test"))
+    labelled = int(test.loc[test["labelled"], "frames"].sum())
+    abnormal = int(test["abnormal_frames"].sum())
+    return pd.DataFrame(
+        [
+            {
+                "dataset": dataset,
+                "cameras": manifest["camera"].nunique(),
+                "train_videos": len(train),
+                "train_frames": int(train["frames"].sum()),
+                "test_videos": len(test),
+                "test_frames": int(test["frames"].sum()),
+                "abnormal_frames": abnormal,
+                "abnormal_share": abnormal / labelled if labelled else math.nan,
+            }
+        ]
+    )
+
+
+def _rules(expected: ExpectedCounts | None, cameras: pd.DataFrame) -> list[_Rule]:
+    """Rules for any dataset, then the published counts of a known one."""
+    import great_expectations.expectations as gxe
+
+    video = "{split} video {video} of camera {camera}"
+    rules = [
+        _Rule(
+            "every frame is readable",
+            "videos",
+            gxe.ExpectColumnValuesToBeInSet(column="unreadable", value_set=[""]),
+            f"{video} cannot be read, {{unreadable}}",
+        ),
+        _Rule(
+            "no video is empty",
+            "videos",
+            gxe.ExpectColumnValuesToBeBetween(column="frames", min_value=1),
+            f"{video} has no frames",
+        ),
+        _Rule(
+            "a video has a label for every frame",
+            "videos",
+            gxe.ExpectColumnPairValuesToBeEqual(
+                column_A="label_frames",
+                column_B="frames",
+                row_condition="labelled==True",
+                condition_parser="pandas",
+            ),
+            f"{video} has {{label_frames}} labels for {{frames}} frames",
+        ),
+        _Rule(
+            "no more frames are abnormal than there are",
+            "videos",
+            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+                column_A="frames", column_B="abnormal_frames", or_equal=True
+            ),
+            f"{video} has {{abnormal_frames}} abnormal frames of {{frames}}",
+        ),
+        _Rule(
+            "a video is listed once",
+            "videos",
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=_KEYS["videos"]),
+            f"{video} is listed more than once",
+        ),
+        _Rule(
+            "a video is for training or for testing",
+            "videos",
+            gxe.ExpectColumnValuesToBeInSet(column="split", value_set=["train", "test"]),
+            "video {video} of camera {camera} belongs to {split!r}, which is neither",
+        ),
+        _Rule(
+            "a camera has one frame size",
+            "cameras",
+            gxe.ExpectColumnValuesToBeBetween(column="frame_sizes", max_value=1),
+            "camera {camera} has videos of {sizes}",
+        ),
+        _Rule(
+            "a camera has training video",
+            "cameras",
+            gxe.ExpectColumnValuesToBeBetween(column="train_videos", min_value=1),
+            "camera {camera} has {test_videos} test videos and none to train on",
+        ),
+        _Rule(
+            "labelled test video holds both classes",
+            "dataset",
+            gxe.ExpectColumnValuesToBeBetween(
+                column="abnormal_share", min_value=0, max_value=1, strict_min=True, strict_max=True
+            ),
+            "{abnormal_frames} of {test_frames} test frames are abnormal",
+        ),
+    ]
+    return rules if expected is None else rules + _counts(expected, cameras)
+
+
+def _counts(expected: ExpectedCounts, cameras: pd.DataFrame) -> list[_Rule]:
+    """The published counts, for the whole dataset and by camera."""
+    import great_expectations.expectations as gxe
+
+    overall: dict[str, Sequence[int]] = {
+        "train_videos": (expected.train_videos,),
+        "train_frames": (expected.train_frames,),
+        "test_videos": (expected.test_videos,),
+        "test_frames": expected.test_frames,
+        "abnormal_frames": expected.abnormal,
+    }
+    if expected.per_camera:
+        overall["cameras"] = (len(expected.per_camera),)
+    rules = [
+        _Rule(
+            f"as many {column.replace('_', ' ')} as published",
+            "dataset",
+            gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(published)),
+            f"there are {{{column}}}, and {' or '.join(map(str, published))} are published",
+        )
+        for column, published in overall.items()
+    ]
+    for camera in sorted(set(expected.per_camera) & set(cameras["camera"])):
+        published = expected.per_camera[camera]
+        for column, count in (
+            ("train_videos", published.train_videos),
+            ("test_videos", published.test_videos),
+        ):
+            rules.append(
+                _Rule(
+                    f"as many {column.replace('_', ' ')} of camera {camera} as published",
+                    "cameras",
+                    gxe.ExpectColumnValuesToBeInSet(
+                        column=column,
+                        value_set=[count],
+                        row_condition=f'camera=="{camera}"',
+                        condition_parser="pandas",
+                    ),
+                    f"camera {{camera}} has {{{column}}}, and {count} are published",
+                )
+            )
+    return rules
+
+
+def _run(rules: Sequence[_Rule], tables: dict[str, pd.DataFrame], docs: Path) -> list[list[dict[str, Any]]]:
+    """For each rule, the rows that break it; data docs are written to `docs`."""
+    import great_expectations as gx
+
+    # It tells, at INFO, of the temporary folder of every context.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    shutil.rmtree(docs, ignore_errors=True)
+    store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs.absolute())}
+    site = {"class_name": "SiteBuilder", "show_how_to_buttons": False, "store_backend": store}
+    context.update_data_docs_site(
+        "local_site", {**site, "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"}}
+    )
+    source = context.data_sources.add_pandas("manifest")
+    broken: dict[int, list[dict[str, Any]]] = {}
+    for name, table in tables.items():
+        mine = [index for index, rule in enumerate(rules) if rule.table == name]
+        expectations = [rules[index].expectation for index in mine]
+        for index in mine:
+            rules[index].expectation.notes = rules[index].name
+        batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
+        suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
+        definition = context.validation_definitions.add(
+            gx.ValidationDefinition(name=name, data=batch, suite=suite)
+        )
+        outcome = definition.run(
+            batch_parameters={"dataframe": table},
+            result_format={"result_format": "COMPLETE", "unexpected_index_column_names": _KEYS[name]},
+        )
+        # Results come in an order of their own; an expectation's id ties each to its rule.
+        by_id = {result.expectation_config.id: result for result in outcome.results}
+        for index, expectation in zip(mine, suite.expectations, strict=True):
+            broken[index] = _broken_rows(by_id[expectation.id], table, _KEYS[name])
+    context.build_data_docs()
+    make_offline(docs)
+    return [broken[index] for index in range(len(rules))]
+
+
+def _broken_rows(result: Any, table: pd.DataFrame, keys: list[str]) -> list[dict[str, Any]]:
+    """Rows of `table` that a failed expectation names."""
+    if result.success:
+        return []
+    if "unexpected_index_list" not in result.result:
+        raise RuntimeError(
+            f"Great Expectations could not check {result.expectation_config.type}: {result.exception_info}"
+        )
+    named = {tuple(entry[key] for key in keys) for entry in result.result["unexpected_index_list"]}
+    rows: list[dict[str, Any]] = table.to_dict("records")
+    return [row for row in rows if tuple(row[key] for key in keys) in named]

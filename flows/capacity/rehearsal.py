@@ -1,0 +1,253 @@
+"""Rehearsals: the real flow, processes, slots and servers, on jobs that train nothing and need no footage."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import pandas as pd
+import psutil
+from prefect import flow
+
+from flows.benchmark.flow import train_jobs
+from flows.execution.slots import end_with_parent, slots, task_runner
+from flows.project.paths import Paths
+from flows.project.project import Project
+from flows.project.provenance import record_provenance
+from flows.tracking.runs import log_job, running, tracking_uri
+from vad_models.data.manifest import write_manifest
+from vad_models.jobs.finished import read_finished
+from vad_models.jobs.job import Job
+from vad_models.jobs.stand_in import rehearse, working_hours
+from vad_models.settings import Params
+
+__all__ = [
+    "LEAST_EFFICIENCY",
+    "MOST_OVERHEAD",
+    "SEEDS",
+    "SHANGHAITECH",
+    "Footage",
+    "Rehearsal",
+    "dataset_of",
+    "process_seconds",
+    "rehearsal_project",
+    "run_rehearsal",
+    "servers_in_words",
+    "tracking_seconds",
+]
+
+MOST_OVERHEAD = 2.0
+"""Seconds of orchestration a job, the project's own target: docs/scale.md."""
+
+LEAST_EFFICIENCY = 0.85
+"""Of two slots, the project's own target: docs/scale.md."""
+
+
+@dataclass(frozen=True)
+class Footage:
+    """What a camera has recorded: counts of videos, and of the frames of all test videos."""
+
+    training_videos: int
+    test_videos: int
+    test_frames: int
+
+
+SHANGHAITECH = (
+    Footage(83, 34, 11_894),
+    Footage(15, 3, 1_155),
+    Footage(6, 10, 4_090),
+    Footage(20, 9, 4_761),
+    Footage(66, 8, 4_160),
+    Footage(30, 6, 1_470),
+    Footage(8, 8, 3_368),
+    Footage(49, 12, 3_708),
+    Footage(10, 1, 361),
+    Footage(11, 5, 2_213),
+    Footage(10, 1, 337),
+    Footage(15, 10, 3_274),
+    Footage(7, 0, 0),
+)
+"""The cameras of ShanghaiTech Campus (Luo et al. 2017), as its files are named."""
+
+_TRAINING_FRAMES = 274_515 // 330
+"""Of a training video of ShanghaiTech, on average."""
+
+SEEDS = (0, 1, 2, 3)
+"""As many as in the papers."""
+
+
+def rehearsal_project(root: Path, params: Params, cameras: Sequence[Footage] = SHANGHAITECH) -> Project:
+    """A project in `root` with one dataset, of which there is a manifest and no video.
+
+    Its name is new each time: on a server that others use, its runs are nobody else's. It is trained with the settings
+    of the dataset `default`, from four seeds.
+    """
+    name = f"rehearsal-{uuid.uuid4().hex[:8]}"
+    settings = params.dataset("default").model_copy(update={"seeds": SEEDS})
+    project = Project(Paths(root), params.model_copy(update={"datasets": {name: settings}}))
+    rows = [
+        row
+        for number, footage in enumerate(cameras, start=1)
+        for row in _manifest_rows(name, f"{number:02d}", footage)
+    ]
+    for size in settings.frames:
+        folder = project.paths.frames / name / str(size)
+        folder.mkdir(parents=True)
+        table = pd.DataFrame(rows).assign(height=size.height, width=size.width)
+        write_manifest(table, folder / "manifest.parquet")
+    return project
+
+
+def dataset_of(project: Project) -> str:
+    """Name of the one dataset of a rehearsal's project."""
+    (name,) = project.params.datasets
+    return name
+
+
+def _manifest_rows(dataset: str, camera: str, footage: Footage) -> list[dict[str, object]]:
+    counts = {
+        "train": (footage.training_videos, _TRAINING_FRAMES),
+        "test": (footage.test_videos, footage.test_frames // max(1, footage.test_videos)),
+    }
+    return [
+        {
+            "dataset": dataset,
+            "camera": camera,
+            "split": split,
+            "video": f"{video:03d}",
+            "frames": frames,
+            "fps": 24.0,
+            "unreadable": "",
+            "labelled": split == "test",
+            "label_frames": frames if split == "test" else -1,
+            "abnormal": [],
+            "abnormal_frames": 0,
+            "label_set": "official" if split == "test" else "none",
+            "sha256": f"{camera}/{split}/{video}",
+            "path": f"{camera}/{split}/{video:03d}.npy",
+        }
+        for split, (videos, frames) in counts.items()
+        for video in range(videos)
+    ]
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a flow of jobs that take a known time took; all times in seconds.
+
+    Attributes:
+        jobs: how many.
+        slots: jobs at once.
+        seconds: that each job takes by itself.
+        wall: of the whole flow.
+        start: until the first job began: processes start and import.
+        flow_cpu: processor time of this process, which runs the flow.
+        server_cpu: processor time of the Prefect server; none where another process started it.
+    """
+
+    jobs: int
+    slots: int
+    seconds: float
+    wall: float
+    start: float
+    flow_cpu: float
+    server_cpu: float | None
+
+    @property
+    def ideal(self) -> float:
+        """What it would take if nothing but the jobs took time."""
+        return self.jobs * self.seconds / self.slots
+
+    @property
+    def overhead(self) -> float:
+        """Seconds a job that are not the job's own."""
+        return (self.wall - self.ideal) / self.jobs
+
+    @property
+    def efficiency(self) -> float:
+        """Share of the time that the slots worked."""
+        return self.ideal / self.wall
+
+    @property
+    def in_slot(self) -> float:
+        """Seconds that a job keeps its slot from others, beside its own; the start of the flow does not count."""
+        return (self.wall - self.start) * self.slots / self.jobs - self.seconds
+
+
+def run_rehearsal(project: Project, jobs: Sequence[Job], seconds: float) -> Rehearsal:
+    """Run jobs that take `seconds` each as `vad train` runs its own.
+
+    Raises:
+        JobError: a job failed.
+    """
+
+    @flow(name="rehearsal", flow_run_name=f"rehearsal of {len(jobs)} jobs", task_runner=task_runner())
+    def rehearsal() -> None:
+        train_jobs(project, jobs, partial(rehearse, seconds=seconds))
+
+    server = _own_server()
+    cpu = time.process_time(), _cpu_seconds(server)
+    began, started = time.time(), time.perf_counter()
+    rehearsal()
+    wall = time.perf_counter() - started
+    flow_cpu, server_cpu = time.process_time() - cpu[0], _cpu_seconds(server) - cpu[1]
+    first = min(working_hours(project.directory(job))[0] for job in jobs)
+    return Rehearsal(
+        len(jobs), slots(), seconds, wall, first - began, flow_cpu, server_cpu if server else None
+    )
+
+
+def process_seconds() -> float:
+    """Seconds to start a process that can train, and to end it: what a job on a GPU pays for one of its own."""
+    started = time.perf_counter()
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_parent) as process:
+        process.submit(_nothing).result()
+    return time.perf_counter() - started
+
+
+def _nothing() -> None:
+    """What a process has to import before it can do this, it also needs for a training."""
+
+
+def tracking_seconds(project: Project, jobs: Sequence[Job]) -> float:
+    """Seconds to log one of `jobs`, none of which has run yet: one process, one job after the other."""
+    for job in jobs:
+        directory = project.directory(job)
+        rehearse(job, None, directory, project.params.evaluation, seconds=0.0)
+        record_provenance(project.paths, job.dataset, directory)
+    started = time.perf_counter()
+    for job in jobs:
+        with running(project.paths, job):
+            log_job(project.paths, read_finished(project.directory(job)))
+    return (time.perf_counter() - started) / len(jobs)
+
+
+def servers_in_words(project: Project) -> str:
+    """Where the runs of Prefect and of MLflow are kept."""
+    url, uri = os.environ.get("PREFECT_API_URL"), tracking_uri(project.paths)
+    prefect = "a server of its own, SQLite" if _own_server() else f"the server {url}"
+    mlflow = "SQLite" if uri.startswith("sqlite") else f"the server {uri}"
+    return f"Prefect: {prefect}. MLflow: {mlflow}."
+
+
+def _own_server() -> psutil.Process | None:
+    """The Prefect server that this process has started."""
+    children = psutil.Process().children()
+    return next(
+        (one for one in children if one.cmdline()[:3] == [sys.executable, "-m", "flows.servers.local"]), None
+    )
+
+
+def _cpu_seconds(process: psutil.Process | None) -> float:
+    if process is None:
+        return 0.0
+    times = process.cpu_times()
+    return float(times.user + times.system)

@@ -1,0 +1,152 @@
+"""Scale on paper: how long matrices of jobs take on any number of slots, by list scheduling of measured seconds."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from flows.capacity.rehearsal import SEEDS, Footage
+from flows.results.tables import read_results
+from vad_models.errors import JobError
+from vad_models.jobs.job import label_of
+from vad_models.settings import Params
+from vad_models.studies.conditions import conditions
+
+__all__ = ["Costs", "Matrix", "Schedule", "make_matrix", "measured_costs", "schedule"]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What methods cost on the machine that measured them, by label.
+
+    Attributes:
+        training: seconds of one training.
+        scoring: frames scored a second.
+    """
+
+    training: Mapping[str, float]
+    scoring: Mapping[str, float]
+
+    def job(self, label: str, test_frames: int) -> float:
+        """Seconds of a training, and of scoring the test video."""
+        return self.training[label] + test_frames / self.scoring[label]
+
+    def cell(self, labels: Iterable[str], test_frames: int) -> float:
+        """Seconds of a cell of a grid: the test video scored by each of `labels`, from every seed."""
+        return len(SEEDS) * sum(test_frames / self.scoring[label] for label in labels)
+
+
+def measured_costs(results: Path, variant_of: Mapping[str, str | None]) -> Costs:
+    """Costs from a result table, mean over its jobs; a variant that is not in it costs what its method does.
+
+    Args:
+        results: `results/<dataset>.csv`.
+        variant_of: label wanted -> the method whose variant it is, none for a method itself.
+
+    Raises:
+        DataError: there is no such file.
+        JobError: the table lacks a method.
+    """
+    table = read_results(results).dropna(subset=["fps_score", "fingerprint"]).drop_duplicates("fingerprint")
+    labels = [label_of(row.method, row.variant) for row in table.itertuples()]
+    means = table.groupby(labels)[["train_minutes", "fps_score"]].mean()
+    training, scoring = {}, {}
+    for label, method in variant_of.items():
+        known = label if label in means.index else method or label
+        if known not in means.index:
+            raise JobError(
+                f"{results} has no row of {known}: train it with "
+                f"`vad train --dataset {results.stem} --method {known}`, then `vad evaluate {results.stem}`."
+            )
+        training[label] = 60 * float(means.at[known, "train_minutes"])
+        scoring[label] = float(means.at[known, "fps_score"])
+    return Costs(training, scoring)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Every method of params.yaml on every camera from every seed, and the grid of the robustness study.
+
+    Attributes:
+        stages: seconds of each job, in the order of the flow; those that combine others come after these.
+        cells: seconds of each cell of the grid, which is scored on trained models.
+    """
+
+    stages: tuple[tuple[float, ...], ...]
+    cells: tuple[float, ...]
+
+    @property
+    def jobs(self) -> int:
+        return sum(map(len, self.stages))
+
+
+def make_matrix(params: Params, costs: Costs, cameras: Sequence[Footage]) -> Matrix:
+    """The matrix of `cameras`."""
+    profile = params.dataset("default").profile
+    combine = {label for label in params.methods if params.method_settings(label, profile).get("members")}
+    stages = tuple(
+        tuple(
+            costs.job(label, camera.test_frames)
+            for label in params.methods
+            if (label in combine) is last
+            for camera in cameras
+            for _ in SEEDS
+        )
+        for last in (False, True)
+    )
+    labels = params.robustness.methods or params.benchmark.methods
+    tested = [camera.test_frames for camera in cameras if camera.test_frames]
+    return Matrix(
+        stages, tuple(costs.cell(labels, frames) for _ in conditions(params.robustness) for frames in tested)
+    )
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Jobs on slots.
+
+    Attributes:
+        wall: seconds until the last job has ended.
+        slots: jobs at once.
+        efficiency: share of the time that the slots worked.
+        queued: share of the time that they waited for what only one job can do at a time.
+    """
+
+    wall: float
+    slots: int
+    efficiency: float
+    queued: float
+
+
+def schedule(
+    stages: Sequence[Sequence[float]],
+    slots: int,
+    start: float = 0.0,
+    overhead: float = 0.0,
+    serial: float = 0.0,
+) -> Schedule:
+    """Give each job, in the order of the flow, to the slot that is free first.
+
+    Args:
+        stages: seconds of each job; a stage begins when the one before has ended.
+        slots: jobs at once.
+        start: seconds before the first job begins.
+        overhead: seconds that each job keeps its slot beside its own.
+        serial: of these, seconds at the job's end that no two jobs may take at the same time.
+    """
+    now, queued = start, 0.0
+    for stage in stages:
+        waiting = iter(stage)
+        ready = [now + seconds + overhead - serial for seconds in islice(waiting, slots)]
+        heapq.heapify(ready)
+        while ready:  # the one that is ready first ends first, as one takes its turn after the other
+            at = heapq.heappop(ready)
+            queued += max(0.0, now - at)
+            now = max(now, at) + serial
+            for seconds in islice(waiting, 1):
+                heapq.heappush(ready, now + seconds + overhead - serial)
+    available = max(now * slots, 1e-9)
+    return Schedule(now, slots, sum(map(sum, stages)) / available, queued / available)

@@ -1,0 +1,219 @@
+"""How many jobs run at once, and on what: a setting of operations, never of science.
+
+`VAD_RUNNER`            `processes` (default), `dask` or `ray`.
+`VAD_DEVICES_PER_JOB`   devices that train one job together; default: 1. Without a GPU, processes.
+`VAD_SLOTS`             jobs at once on a host; default: as many as its CUDA devices, else its cores, are enough for.
+
+A slot is a concurrency limit of Prefect, `HOST cuda:1` or `HOST cpu:1`: whatever flows run on a host, and whoever
+started them, one job holds it at a time. A job of several devices holds the slots of all. It sees no other devices.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager, nullcontext
+from multiprocessing import connection, current_process, get_context, parent_process
+from types import FrameType
+from typing import Any, ParamSpec, TypeVar
+
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
+
+from flows.execution.endings import end
+from flows.execution.leases import hold_one
+from vad_models.devices import cuda_devices
+from vad_models.errors import SettingsError
+
+__all__ = [
+    "devices_per_job",
+    "end_with_parent",
+    "in_slot",
+    "slot",
+    "slots",
+    "task_runner",
+    "threads_of_a_job",
+]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_HEARING_SECONDS = 10
+"""For the main thread to hear a signal; it hears none within a call into a library."""
+
+_DAEMON = "distributed.worker.daemon"
+"""Dask's setting; `DASK_DISTRIBUTED__WORKER__DAEMON` in the environment. A daemon may not start processes."""
+
+_process = threading.Lock()
+"""Of the one job that this process may run: torch's threads and random numbers belong to the whole process."""
+
+
+def slots() -> int:
+    """Jobs that run at once on this host.
+
+    Raises:
+        SettingsError: `VAD_SLOTS` is not a positive whole number.
+    """
+    enough_for = max(1, (len(cuda_devices()) or cores()) // devices_per_job())
+    return _number("VAD_SLOTS", enough_for, "jobs at once")
+
+
+def devices_per_job() -> int:
+    """Devices that train one job together.
+
+    Raises:
+        SettingsError: `VAD_DEVICES_PER_JOB` is not a positive whole number.
+    """
+    return _number("VAD_DEVICES_PER_JOB", 1, "devices that train one job")
+
+
+def _number(name: str, default: int, of: str) -> int:
+    """A setting in the environment."""
+    wanted = os.environ.get(name)
+    if wanted is None:
+        return default
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise SettingsError(f"{name} = {wanted!r} is not allowed: it is the number of {of}, 1 or more.")
+    return int(wanted)
+
+
+def threads_of_a_job(jobs: int) -> int:
+    """Threads that each of `jobs` jobs gets, so that those that run at once share the cores and do not fight."""
+    return max(1, cores() // max(1, min(slots(), jobs)))
+
+
+@contextmanager
+def slot() -> Iterator[str]:
+    """Hold a slot of this host, `cpu:1`, `cuda:1` or `cuda:2,3`, while the block runs; waits until one is free.
+
+    Raises:
+        SettingsError: the slots need more devices than there are.
+    """
+    devices, count = cuda_devices(), slots()
+    each = devices_per_job() if devices else 1
+    if devices and count * each > len(devices):
+        raise SettingsError(
+            f"VAD_SLOTS = {count} is not allowed: {len(devices)} CUDA devices are visible, and a job takes {each} "
+            "(VAD_DEVICES_PER_JOB)."
+        )
+    kind, numbers = ("cuda", devices) if devices else ("cpu", [str(number) for number in range(count)])
+    groups = {numbers[first]: numbers[first : first + each] for first in range(0, count * each, each)}
+    host = f"{socket.gethostname()} {kind}:"
+    with ExitStack() as held:
+        first = held.enter_context(hold_one([f"{host}{number}" for number in groups])).removeprefix(host)
+        # The others are free, unless another flow takes more or fewer devices a job. All take them in this order, so no
+        # two wait for each other.
+        for number in groups[first][1:]:
+            held.enter_context(hold_one([f"{host}{number}"]))
+        yield f"{kind}:{','.join(groups[first])}"
+
+
+def in_slot(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call `work` while holding a slot of this host.
+
+    On a GPU it runs in a process of its own: CUDA reads which devices it may see once in the life of a process. Without
+    one, threads that share this process (a Dask worker may have several) wait for each other.
+
+    Raises:
+        SettingsError: there are more slots than devices, or this process may not start another.
+        Exception: what `work` raises.
+    """
+    with _process if not cuda_devices() else nullcontext(), slot() as held:
+        kind, _, numbers = held.partition(":")
+        if kind == "cpu":
+            return work(*args, **kwargs)
+        if current_process().daemon:
+            raise SettingsError(
+                "a job on a GPU has a process of its own, which a worker of Dask starts only where "
+                "DASK_DISTRIBUTED__WORKER__DAEMON=false is in its environment: set it, and start the worker again."
+            )
+        spawn = get_context("spawn")
+        with ProcessPoolExecutor(1, spawn, initializer=_begin_on_device, initargs=(numbers,)) as process:
+            return process.submit(work, *args, **kwargs).result()
+
+
+def task_runner() -> TaskRunner[Any]:
+    """The engine that runs jobs.
+
+    Raises:
+        SettingsError: `VAD_RUNNER` names no engine, or one that is not installed.
+    """
+    wanted = os.environ.get("VAD_RUNNER", "processes")
+    try:
+        if wanted == "dask":
+            return _dask_runner(os.environ.get("DASK_SCHEDULER_ADDRESS"))
+        if wanted == "ray":
+            return _ray_runner(os.environ.get("RAY_ADDRESS"))
+    except ImportError:
+        raise SettingsError(
+            f"VAD_RUNNER = {wanted!r} needs an extra: pip install -e '.[{wanted}]'."
+        ) from None
+    if wanted != "processes":
+        raise SettingsError(f"VAD_RUNNER = {wanted!r} is not allowed: it is processes, dask or ray.")
+    return ProcessPoolTaskRunner(max_workers=slots(), initializer=end_with_parent)
+
+
+def _dask_runner(address: str | None) -> TaskRunner[Any]:
+    """Dask's cluster at `address`; none: one on this host alone, for as long as the flow runs."""
+    import dask
+    from prefect_dask.task_runners import DaskTaskRunner
+
+    if address is not None:
+        return DaskTaskRunner(address=address)
+    dask.config.set({_DAEMON: False})
+    here = {"n_workers": slots(), "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    return DaskTaskRunner(cluster_kwargs=here)
+
+
+def _ray_runner(address: str | None) -> TaskRunner[Any]:
+    """Ray's cluster at `address`; none: one on this host alone, for as long as the flow runs."""
+    from prefect_ray.task_runners import RayTaskRunner
+
+    if address is not None:
+        return RayTaskRunner(address=address)
+    return RayTaskRunner(init_kwargs={"num_cpus": slots(), "include_dashboard": False})
+
+
+def end_with_parent() -> None:
+    """Make this process end when its parent dies or when it is told to, and before that do what `at_end` was told.
+
+    A worker that outlived a killed flow would go on training in a directory that the next flow resumes from.
+    """
+    # Last of all, at an ordinary end: Python would take torch and all else apart first, which takes seconds.
+    atexit.register(os._exit, 0)
+    # Ctrl-C; a flow run that is cancelled; and the pool when another of its processes has ended.
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, _end)
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def wait_and_end() -> None:
+        connection.wait([parent.sentinel])
+        # The main thread, so that the training stands still meanwhile; unless a long computation keeps it from hearing.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        time.sleep(_HEARING_SECONDS)
+        end(1)
+
+    threading.Thread(target=wait_and_end, daemon=True).start()
+
+
+def _begin_on_device(devices: str) -> None:
+    os.environ["CUDA_VISIBLE_DEVICES"] = devices
+    end_with_parent()
+
+
+def _end(sign: int, _: FrameType | None) -> None:
+    for other in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(other, signal.SIG_IGN)
+    end(128 + sign)
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0))

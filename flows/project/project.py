@@ -1,0 +1,64 @@
+"""A project: a checkout, where everything lies in it, and the settings in its `params.yaml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flows.project.paths import Paths
+from vad_models.data.layouts import RawDataset, open_dataset
+from vad_models.errors import DataError
+from vad_models.settings import Params, load_params
+
+if TYPE_CHECKING:
+    from vad_models.data.frame_store import FrameStore
+    from vad_models.jobs.job import Job
+
+__all__ = ["Project", "open_raw"]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout: where everything lies, and the settings in its `params.yaml`."""
+
+    paths: Paths
+    params: Params
+
+    @classmethod
+    def at(cls, root: Path) -> Project:
+        """The project whose `params.yaml` is in `root`.
+
+        Raises:
+            SettingsError: the file is missing or holds a setting that is not allowed.
+        """
+        return cls(Paths(root), load_params(root / "params.yaml"))
+
+    def store(self, job: Job) -> FrameStore:
+        """The frame store that a job reads.
+
+        Raises:
+            DataError: the dataset is not derived at the job's frame size.
+        """
+        from vad_models.data.frame_store import FrameStore
+
+        return FrameStore(self.paths.frames / job.dataset / job.frames)
+
+    def directory(self, job: Job) -> Path:
+        """The folder that holds a job's files."""
+        return job.directory(self.paths.runs)
+
+
+def open_raw(paths: Paths, dataset: str) -> RawDataset:
+    """The dataset as it lies in `data/`.
+
+    Raises:
+        DataError: it is not there, or not in its layout.
+    """
+    folder = paths.data / dataset
+    if not folder.is_dir():
+        raise DataError(
+            f"there is no data/{dataset}: make the embedded footage with `vad data synth campus --cameras 3 --seed 7`, "
+            f"pull what others pushed with `dvc pull`, or import your own with `vad data import PATH --name {dataset}`."
+        )
+    return open_dataset(folder, dataset)

@@ -1,0 +1,72 @@
+"""Where a number comes from: the commit of the code and DVC's version of the data."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from flows.project.paths import Paths
+from vad_models.data.files import write_json
+
+__all__ = ["data_version", "git_commit", "read_provenance", "record_provenance"]
+
+UNTRACKED = "untracked"
+"""Said of code outside git and of data outside DVC."""
+
+SOURCES = ("flows", "vad_models", "params.yaml", "pyproject.toml", "data.dvc")
+"""What a number depends on, and what finds its data. Result tables and dvc.lock change while a pipeline runs; these
+do not.
+"""
+
+
+def git_commit(paths: Paths) -> str:
+    """Hash of the commit that is checked out, `-dirty` where sources differ from it; else `untracked`."""
+    try:
+        commit = _git(paths, "rev-parse", "HEAD")
+        return f"{commit}-dirty" if _git(paths, "status", "--porcelain", "--", *SOURCES) else commit
+    except (OSError, subprocess.CalledProcessError):
+        return UNTRACKED
+
+
+def _git(paths: Paths, *arguments: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(command, cwd=paths.root, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def data_version(paths: Paths, dataset: str) -> str:
+    """DVC's hash of `data/<dataset>`; else `untracked`.
+
+    `data.dvc` pins `data/<dataset>`, and `dvc.lock` names what the pipeline's stages have read, as `footage/<dataset>`.
+    Where they differ, the one that was written last knows: either the footage was pinned since, or it was changed and
+    read since. Both are read as the YAML that they are: importing dvc takes seconds.
+    """
+    files = [file for file in (paths.root / "data.dvc", paths.root / "dvc.lock") if file.exists()]
+    for file in sorted(files, key=lambda file: file.stat().st_mtime_ns, reverse=True):
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        entries = content.get("outs", [])
+        entries += [entry for stage in content.get("stages", {}).values() for entry in stage.get("deps", [])]
+        for entry in entries:
+            if entry["path"].rstrip("/") in (f"footage/{dataset}", f"data/{dataset}") and "md5" in entry:
+                return str(entry["md5"])
+    return UNTRACKED
+
+
+def record_provenance(paths: Paths, dataset: str, directory: Path) -> dict[str, str]:
+    """Write `provenance.json` beside a job that was just computed: commit and DVC's version of the data.
+
+    A job keeps the provenance it was computed with: the file is not replaced when the job is used again.
+    """
+    file = directory / "provenance.json"
+    if not file.exists():
+        write_json(file, {"git_commit": git_commit(paths), "data_version": data_version(paths, dataset)})
+    return read_provenance(directory)
+
+
+def read_provenance(directory: Path) -> dict[str, str]:
+    """Provenance of a job, `untracked` where none was recorded."""
+    file = directory / "provenance.json"
+    recorded: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return {key: recorded.get(key, UNTRACKED) for key in ("git_commit", "data_version")}

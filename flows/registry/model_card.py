@@ -1,0 +1,66 @@
+"""What a registered version says of itself: its tags, and its model card."""
+
+from __future__ import annotations
+
+from flows.project.provenance import read_provenance
+from flows.registry.choice import Choice
+
+__all__ = ["model_card", "version_tags"]
+
+
+def version_tags(choice: Choice) -> dict[str, str]:
+    """Tags of the version: which job it is, where it comes from, what it was chosen on, and its threshold."""
+    finished = choice.winner
+    job = finished.job
+    tags = {
+        "dataset": job.dataset,
+        "camera": job.camera,
+        "method": job.method,
+        "variant": job.variant,
+        "seed": job.seed,
+        "fingerprint": job.fingerprint,
+        "frames_version": job.data_version,
+        **read_provenance(finished.directory),
+        "headline": finished.headline,
+        "threshold": f"{finished.metrics['threshold']['value']:.4f}",
+        "selected_on": choice.selected_on,
+        "criterion": choice.criterion,
+        "criterion_value": "" if choice.value is None else f"{choice.value:.6f}",
+        **{key: f"{value:.4f}" for key, value in choice.reported.items()},
+    }
+    return {key: str(value) for key, value in tags.items()}
+
+
+def model_card(choice: Choice, reason: str) -> str:
+    """The version's description, as markdown, which MLflow shows on its page.
+
+    Args:
+        choice: what is registered, and what it was compared with.
+        reason: why it became the champion, or did not.
+    """
+    finished = choice.winner
+    job, threshold = finished.job, finished.metrics["threshold"]
+    provenance = read_provenance(finished.directory)
+    lines = [
+        f"**{job.label}** on camera {job.camera} of {job.dataset}, "
+        f"signal `{finished.headline}`, seed {job.seed}.",
+        "",
+        f"- Chosen on: {choice.selected_on}.",
+        f"- Worth: {choice.worth}.",
+        f"- Promotion: {reason}.",
+        f"- Threshold: {threshold['value']:.2f} standard deviations above normal video, set for "
+        f"{threshold['false_alarms_per_hour']:g} false alarms an hour on {threshold['hours'] * 60:.1f} "
+        "minutes of held-out normal video, without labels"
+        + (
+            " (extrapolated: so rare an alarm cannot be seen in so little video)."
+            if threshold["extrapolated"]
+            else "."
+        ),
+        f"- Input: a path, or frames of {job.frames}; output: one row a frame.",
+        f"- Data {provenance['data_version']} (frames {job.data_version[:12]}), "
+        f"code {provenance['git_commit'][:12]}, profile {job.profile}, fingerprint {job.fingerprint}.",
+    ]
+    if len(choice.compared) > 1:
+        lines += ["", f"| method | {choice.criterion} |", "|---|---|"]
+        lines += [f"| {label} | {value:.4f} |" for label, value in choice.compared.items()]
+    return "\n".join(lines)

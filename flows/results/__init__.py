@@ -1,0 +1,1 @@
+"""How do measured numbers become tables and figures? `tables.build_results` is the way in."""

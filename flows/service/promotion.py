@@ -1,0 +1,144 @@
+"""Champions: the best finished job of each camera serves it, unless what serves it is better.
+
+`promote` compares on test labels where there are any, as the benchmark does. `retrain` is for cameras in service: new
+footage has no labels, so the champion is measured anew beside what was trained anew, on the same held-out normal video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from prefect import flow, get_run_logger, task
+
+from flows.benchmark.evaluation import current_jobs, promote_best
+from flows.benchmark.flow import (
+    derive_frames,
+    ingest_data,
+    train_jobs,
+    validate_data,
+)
+from flows.benchmark.jobs import plan
+from flows.execution.slots import task_runner
+from flows.project.paths import Paths
+from flows.project.project import Project
+from flows.registry.choice import choose_label_free
+from flows.registry.versions import (
+    Promotion,
+    champion_tags,
+    load_champion,
+    model_name,
+    promote_choice,
+)
+from vad_models.contract import ClipSpec
+from vad_models.data.clips import split_holdout
+from vad_models.data.frame_store import FrameStore
+from vad_models.errors import JobError
+from vad_models.evaluation.label_free import label_free_auc
+from vad_models.jobs.finished import read_finished
+from vad_models.jobs.job import Job
+from vad_models.operation.detector import Detector
+
+__all__ = ["challenge", "promote", "retrain"]
+
+
+@flow(name="promote", flow_run_name="promote {dataset}")
+def promote(dataset: str, cameras: list[str] | None = None, root: Path = Path()) -> None:
+    """Choose the best finished job of each camera, register it, and make it the champion if it is better.
+
+    Args:
+        dataset: name of a folder in `data/`, with finished jobs.
+        cameras: default: all.
+        root: the folder that holds params.yaml.
+
+    Raises:
+        JobError: a camera has no finished job.
+    """
+    project = Project.at(root)
+    jobs = current_jobs(project, dataset)
+    if not jobs:
+        raise JobError(f"no job of {dataset} is finished: run `vad benchmark --dataset {dataset}`.")
+    for camera in cameras or dict.fromkeys(finished.job.camera for finished in jobs):
+        _say(promote_best(project, [one for one in jobs if one.job.camera == camera]))
+
+
+@flow(name="retrain", flow_run_name="retrain {dataset}", task_runner=task_runner())
+def retrain(
+    dataset: str,
+    methods: list[str] | None = None,
+    cameras: list[str] | None = None,
+    root: Path = Path(),
+) -> None:
+    """Take in new footage, train anew what it made stale, and promote only what beats the champion on it.
+
+    A camera whose footage, settings and code are as they were is only looked up.
+
+    Args:
+        dataset: name of a folder in `data/`, into which cameras record.
+        methods: default: `benchmark.methods` of params.yaml.
+        cameras: default: all.
+        root: the folder that holds params.yaml.
+
+    Raises:
+        VadError: the data break a rule, a job failed, or held-out video is too short to compare on.
+    """
+    project = Project.at(root)
+    ingest_data(project, dataset)
+    validate_data(project, dataset)
+    derive_frames(project, dataset)
+    jobs = plan(project, dataset, methods, cameras)
+    train_jobs(project, jobs)
+    for camera in dict.fromkeys(job.camera for job in jobs):
+        challenge_champion(project, [job for job in jobs if job.camera == camera])
+
+
+@task(task_run_name="challenge")
+def challenge_champion(project: Project, jobs: Sequence[Job]) -> None:
+    _say(challenge(project.paths, jobs))
+
+
+def challenge(paths: Paths, jobs: Sequence[Job]) -> Promotion:
+    """Promote the best of one camera's finished jobs if it beats the champion on the held-out video that there is now.
+
+    The champion may have been trained on some of that video, which favours it: it is not replaced lightly.
+
+    Raises:
+        JobError: held-out video is too short to compare on.
+        DataError: frames of the size that the champion sees are not derived any more.
+    """
+    choice = choose_label_free(
+        [read_finished(job.directory(paths.runs)) for job in jobs], [job.label for job in jobs]
+    )
+    job = choice.winner.job
+    tags = champion_tags(paths, job.dataset, job.camera)
+    if tags is None:
+        return promote_choice(paths, choice)
+    name, version = model_name(job.dataset, job.camera), tags["version"]
+    if tags["fingerprint"] == job.fingerprint:
+        # What is written on it stays: it may have been chosen by a better criterion.
+        return Promotion(name, version, False, f"version {version} is the champion already", choice)
+    champion = load_champion(paths, job.dataset, job.camera)
+    detector: Detector = champion.model.get_raw_model()
+    standing = label_free_auc(detector.method, _held_out(paths, job, detector.method.clip))
+    if standing is None:
+        raise JobError(
+            f"held-out video of camera {job.camera} of {job.dataset} is too short to measure the champion on: "
+            "add normal video of this camera."
+        )
+    return promote_choice(paths, choice, standing)
+
+
+def _held_out(paths: Paths, job: Job, clip: ClipSpec) -> list[np.ndarray]:
+    """Normal video of the job's camera that is kept out of training, as another model's windows see it."""
+    store = FrameStore(paths.frames / job.dataset / str(clip.size))
+    cameras = store.cameras if job.camera == "all" else [job.camera]
+    return [
+        excerpt.array()
+        for camera in cameras
+        for excerpt in split_holdout(store.videos(camera, "train"), job.holdout, clip.frames)[1]
+    ]
+
+
+def _say(promotion: Promotion) -> None:
+    get_run_logger().info("%s version %s: %s", promotion.model, promotion.version, promotion.reason)

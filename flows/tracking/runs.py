@@ -1,0 +1,250 @@
+"""MLflow: an experiment a dataset, a run a job; studies have experiments of their own (`flows.tracking.study_runs`).
+
+A run is RUNNING while its job is trained, and filled from the job's directory when that is finished, through an
+explicit client: jobs run in several processes at once, and MLflow's "active run" is one per process. The run's
+fingerprint makes it unique: a finished run is found rather than logged again, and one that was cut short is resumed.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+
+from mlflow import MlflowClient
+from mlflow.entities import DatasetInput, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+
+from flows.execution.endings import at_end
+from flows.project.paths import Paths
+from flows.tracking.run_contents import (
+    dataset_inputs,
+    epoch_metrics,
+    evaluation_of,
+    final_metrics,
+    params_of,
+    tags_of,
+    tags_when_finished,
+)
+from vad_models.errors import JobError
+from vad_models.jobs.finished import FinishedJob
+from vad_models.jobs.job import Job
+
+__all__ = [
+    "connect",
+    "find_finished",
+    "log_job",
+    "prepare_tracking",
+    "running",
+    "server_errors",
+    "tracking_uri",
+]
+
+ARTIFACTS = ("job.json", "provenance.json", "metrics.json", "history.csv", "scores.parquet")
+"""Files of a job's directory that its run keeps, beside the folder `figures/`."""
+
+_PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+}
+"""MLflow's own defaults wait several minutes for a server that is not there."""
+
+_TRIES = 5
+"""Times that a dataset is logged again when another process logs the same one at the same moment."""
+
+
+def tracking_uri(paths: Paths) -> str:
+    """`MLFLOW_TRACKING_URI` where it is set, else the database under `mlflow/store/`."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{paths.tracking.absolute() / 'mlflow.db'}"
+
+
+def connect(paths: Paths) -> MlflowClient:
+    """A client of the tracking server and its registry; nothing is sent yet."""
+    for name, value in _PATIENCE.items():
+        os.environ.setdefault(name, value)
+    uri = tracking_uri(paths)
+    if uri.startswith("sqlite"):
+        paths.tracking.mkdir(parents=True, exist_ok=True)
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+@contextmanager
+def server_errors(paths: Paths) -> Iterator[None]:
+    """Turn a server that does not answer, or lets nobody in without a password, into one sentence."""
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code == "UNAUTHENTICATED" or "error code 401" in error.message:
+            raise JobError(
+                f"the MLflow server at {tracking_uri(paths)} asks for a password: set MLFLOW_TRACKING_USERNAME and "
+                "MLFLOW_TRACKING_PASSWORD, which a team's server has in .team/environment."
+            ) from error
+        if "API request to" not in error.message or "failed with" not in error.message:
+            raise
+        raise JobError(
+            f"the MLflow server at {tracking_uri(paths)} does not answer: "
+            "start it with `make server` or unset MLFLOW_TRACKING_URI."
+        ) from error
+
+
+def prepare_tracking(paths: Paths, dataset: str, study: str | None = None) -> str:
+    """Make the database and the experiment where they are missing; returns the experiment's id.
+
+    Called once before jobs start: several processes that meet a new database would all make its tables. A study has
+    an experiment of its own: its cells are so many that the jobs would not be on the page.
+
+    Raises:
+        JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
+    """
+    with server_errors(paths):
+        client = connect(paths)
+        name = dataset if study is None else f"{dataset}-{study}"
+        experiment = client.get_experiment_by_name(name)
+        if experiment is not None:
+            return str(experiment.experiment_id)
+        local = tracking_uri(paths).startswith("sqlite")
+        location = (paths.tracking.absolute() / "artifacts" / name).as_uri() if local else None
+        # The kind makes MLflow's page open on training runs; it would open on traces of language models.
+        tags = {"mlflow.experimentKind": "custom_model_development", "dataset": dataset}
+        try:
+            return str(client.create_experiment(name, artifact_location=location, tags=tags))
+        except MlflowException:
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None:
+                raise
+            return str(experiment.experiment_id)
+
+
+def find_finished(paths: Paths, dataset: str, fingerprint: str) -> str | None:
+    """Id of the finished run of the job with this fingerprint; none where there is none."""
+    with server_errors(paths):
+        runs = _runs(connect(paths), prepare_tracking(paths, dataset), fingerprint)
+        return next((run.info.run_id for run in runs if run.info.status == "FINISHED"), None)
+
+
+@contextmanager
+def running(paths: Paths, job: Job) -> Iterator[Run]:
+    """The job's run: RUNNING while the block runs, until `log_job` finishes it; one that is finished stays so.
+
+    It is FAILED when the block raises, and KILLED when it is cut short, by Ctrl-C or by `endings.end`. A
+    process that is killed outright leaves it RUNNING. Whoever trains the job again resumes the same run.
+
+    Raises:
+        JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
+    """
+    with server_errors(paths):
+        client = connect(paths)
+        run = _open(client, prepare_tracking(paths, job.dataset), job)
+    close = partial(_close, client, run.info.run_id)
+    try:
+        with at_end(partial(close, "KILLED")):
+            yield run
+    except Exception:
+        close("FAILED")
+        raise
+    except BaseException:
+        close("KILLED")
+        raise
+
+
+def log_job(paths: Paths, finished: FinishedJob) -> str:
+    """Log a finished job as one run and return its id; a job that is already logged is only found.
+
+    The run holds parameters, tags, the dataset, losses by epoch, every metric (`auc_micro`, and by signal and
+    normalisation as `auc_micro/latent/per_video`), and the job's files and figures. One that was measured with
+    other evaluation settings gets the new numbers.
+
+    Raises:
+        JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
+    """
+    with running(paths, finished.job) as run, server_errors(paths):
+        client = connect(paths)
+        run_id = str(run.info.run_id)
+        unfinished = run.info.status != "FINISHED"
+        if unfinished:
+            _log_training(client, paths, run_id, finished)
+        if unfinished or run.data.tags.get("evaluation") != evaluation_of(finished):
+            _log_measurement(client, run_id, finished)
+        if unfinished:
+            client.set_terminated(run_id, status="FINISHED")
+        return run_id
+
+
+def _open(client: MlflowClient, experiment: str, job: Job) -> Run:
+    """The finished run of the job, else its unfinished one, else a new one, RUNNING; what lies beside it is deleted.
+
+    There is more than one only where machines train the same job without sharing the project's folder.
+    """
+    runs = _runs(client, experiment, job.fingerprint)
+    finished = [run for run in runs if run.info.status == "FINISHED"]
+    unfinished = [run for run in runs if run.info.status != "FINISHED"]
+    kept = next(iter(finished + unfinished), None)
+    for run in unfinished:
+        if run is not kept:
+            client.delete_run(run.info.run_id)
+    if kept in finished:
+        return kept
+    if kept is None:
+        kept = client.create_run(experiment, run_name=job.title, tags=tags_of(job))
+    else:
+        client.update_run(kept.info.run_id, status="RUNNING")
+    client.log_batch(kept.info.run_id, params=[Param(*param) for param in params_of(job).items()])
+    return kept
+
+
+def _close(client: MlflowClient, run_id: str, status: str) -> None:
+    with suppress(MlflowException):  # whoever trains the job again finds the run as it is
+        if client.get_run(run_id).info.status == "RUNNING":
+            client.set_terminated(run_id, status=status)
+
+
+def _runs(client: MlflowClient, experiment: str, fingerprint: str) -> list[Run]:
+    """The runs of a job, the oldest first."""
+    wanted = f"tags.fingerprint = '{fingerprint}'"
+    return list(client.search_runs([experiment], wanted, order_by=["attributes.start_time ASC"]))
+
+
+def _log_training(client: MlflowClient, paths: Paths, run_id: str, finished: FinishedJob) -> None:
+    """What the fingerprint settles: the video and the losses."""
+    # The losses' own time: an attempt that was cut short while it logged them has logged the same ones.
+    then = int((finished.directory / "history.csv").stat().st_mtime * 1000)
+    losses = [Metric(name, value, then, epoch) for epoch, name, value in epoch_metrics(finished.history)]
+    tags = [RunTag(*tag) for tag in tags_when_finished(finished).items()]
+    _log_inputs(client, run_id, dataset_inputs(paths, finished.job))
+    client.log_batch(run_id, metrics=losses, tags=tags)
+
+
+def _log_inputs(client: MlflowClient, run_id: str, inputs: Sequence[DatasetInput]) -> None:
+    """Log the datasets of a run; when two processes log the same new dataset at once, the store refuses the second.
+
+    Its row is there then, and the next try finds it.
+    """
+    for attempt in range(_TRIES):
+        try:
+            client.log_inputs(run_id, inputs)
+            return
+        except MlflowException as refused:
+            if "unique constraint" not in str(refused).lower() or attempt == _TRIES - 1:
+                raise
+            time.sleep(0.2 * (attempt + 1))
+
+
+def _log_measurement(client: MlflowClient, run_id: str, finished: FinishedJob) -> None:
+    """What the evaluation settings settle too: the metrics, the files, the figures."""
+    now = _now()
+    client.log_batch(
+        run_id, metrics=[Metric(name, value, now, 0) for name, value in final_metrics(finished).items()]
+    )
+    for name in ARTIFACTS:
+        if (finished.directory / name).exists():
+            client.log_artifact(run_id, str(finished.directory / name))
+    if (finished.directory / "figures").exists():
+        client.log_artifacts(run_id, str(finished.directory / "figures"), artifact_path="figures")
+    client.set_tag(run_id, "evaluation", evaluation_of(finished))
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

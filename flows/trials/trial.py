@@ -1,0 +1,149 @@
+"""Trials of settings (`vad_models.jobs.trial`) in a project: which method with which settings, and the log of them.
+
+`trials/<dataset>.csv` is a notebook of experiments, not a result: it is appended to, and not versioned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from flows.benchmark.jobs import plan
+from flows.project.project import Project
+from vad_models.data.files import atomic_path
+from vad_models.data.parallel import progress_bar
+from vad_models.errors import SettingsError
+from vad_models.jobs.job import Job
+from vad_models.jobs.trial import (
+    KINDS,
+    footage,
+    train_method,
+    verdicts,
+)
+from vad_models.methods import build_method
+from vad_models.scoring import frames_per_second
+
+__all__ = ["YARDSTICK", "Trial", "log_trial", "plan_trial", "run_trial"]
+
+YARDSTICK = "frame_difference"
+"""Method that learns nothing: what a number is worth."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Outcome of a trial.
+
+    Attributes:
+        verdicts: AUCs of the method's signals and of the yardstick's, columns `vad_models.jobs.trial.COLUMNS`.
+        minutes: of training.
+        frames_per_second: scored, for the headline signal.
+        trained, held_out: videos.
+    """
+
+    verdicts: pd.DataFrame
+    minutes: float
+    frames_per_second: float
+    trained: int
+    held_out: int
+
+
+def plan_trial(
+    project: Project, dataset: str, method: str, camera: str | None, seed: int, changes: Sequence[str]
+) -> Job:
+    """The job of a trial.
+
+    Args:
+        project: where the frames and the settings are.
+        dataset: its name.
+        method: key of `methods:` in params.yaml.
+        camera: none: the first one, or `all` where the dataset's settings say so.
+        seed: of everything random in training.
+        changes: settings of the method that differ from those in params.yaml, each `key=value` or `group.key=value`
+            with the value as YAML.
+
+    Raises:
+        SettingsError: the method combines others, or a setting or its value is not allowed.
+        DataError: there is no such camera, or its frames are not derived.
+    """
+    params = project.params
+    profile = params.dataset(dataset).profile
+    params.method_settings(method, profile)
+    settings = deepcopy(getattr(params.methods[method], profile))
+    for change in changes:
+        _change(settings, change)
+    entry = params.methods[method].model_copy(update={profile: settings})
+    changed = params.model_copy(update={"methods": {**params.methods, method: entry}})
+    cameras = None if camera is None else [camera]
+    job = next(
+        job
+        for job in plan(replace(project, params=changed), dataset, [method], cameras, [seed])
+        if job.label == method
+    )
+    if job.members:
+        raise SettingsError(
+            f"{method} combines trained methods and has nothing to try: try one of {', '.join(job.members)}."
+        )
+    return job
+
+
+def run_trial(project: Project, job: Job, every: int) -> Trial:
+    """Train the job's method on its normal video less one of every `every`, and ask what it can tell in those."""
+    store = project.store(job)
+    video = footage(job, store, every)
+    with progress_bar(f"training {job.title}") as progress:
+        method, training = train_method(job, store.size, video, project.paths.features, progress)
+    methods = {job.label: method, YARDSTICK: build_method(YARDSTICK, {}, store.size)}
+    with progress_bar("scoring tampered video") as progress:
+        table = verdicts(methods, video, progress)
+    speed = frames_per_second(method, video.held_out[0].array())
+    return Trial(table, training.minutes, speed, len(video.training), len(video.held_out))
+
+
+def log_trial(file: Path, job: Job, changes: Sequence[str], every: int, trial: Trial) -> None:
+    """Append a trial to the log, a row a signal and normalisation of its method."""
+    own = trial.verdicts[trial.verdicts["method"] == job.label]
+    rows = own.round(dict.fromkeys((*KINDS, "all"), 4)).assign(
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        dataset=job.dataset,
+        camera=job.camera,
+        profile=job.profile,
+        settings=" ".join(changes),
+        seed=job.seed,
+        held_out=every,
+        train_minutes=round(trial.minutes, 2),
+        fps_score=round(trial.frames_per_second, 1),
+        fingerprint=job.fingerprint,
+    )
+    earlier = [pd.read_csv(file, dtype=str, keep_default_na=False)] if file.exists() else []
+    with atomic_path(file) as temporary:
+        pd.concat([*earlier, rows]).to_csv(temporary, index=False, lineterminator="\n")
+
+
+def _change(settings: dict[str, Any], change: str) -> None:
+    """Put `group.key=value` into settings; whether there is such a setting is the method's to say.
+
+    Raises:
+        SettingsError: it is not of that form, the value is not YAML, or the group is a single value.
+    """
+    name, equals, text = change.partition("=")
+    if not equals or not all(name.split(".")):
+        raise SettingsError(
+            f"--set {change} is not of the form key=value, such as clip=8 or training.epochs=5."
+        )
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise SettingsError(f"--set {change}: {text!r} is not a value of YAML: quote it.") from None
+    *groups, key = name.split(".")
+    for group in groups:
+        settings = settings.setdefault(group, {})
+        if not isinstance(settings, dict):
+            raise SettingsError(f"--set {change}: {group} is one value, {settings!r}, and has no {key}.")
+    settings[key] = value

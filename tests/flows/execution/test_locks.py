@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from flows.execution.locks import alone
+from flows.project.paths import Paths
+
+HOLDS = """
+import sys
+from pathlib import Path
+from flows.locks import alone
+from flows.paths import Paths
+
+with alone(Paths(Path()), sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def held_by_another(root: Path, what: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", HOLDS, what]
+    environment = {"PYTHONPATH": str(Path(__file__).parents[3])}
+    with subprocess.Popen(
+        command, cwd=root, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        try:
+            yield other
+        finally:
+            other.kill()
+
+
+def test_a_second_process_waits_and_says_so_until_the_first_has_died(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    entered = threading.Event()
+
+    def enter() -> None:
+        with alone(Paths(tmp_path), "runs/toy/ffp/01/seed0"):
+            entered.set()
+
+    with held_by_another(tmp_path, "runs/toy/ffp/01/seed0") as other:
+        with alone(Paths(tmp_path), "runs/toy/ffp/02/seed0"):
+            pass  # another job is nobody's
+        with caplog.at_level(logging.WARNING, "flows.execution.locks"):
+            waiting = threading.Thread(target=enter)
+            waiting.start()
+            assert not entered.wait(1)
+        assert "runs/toy/ffp/01/seed0: another process is at it" in caplog.text
+        other.kill()
+        assert entered.wait(10)
+        waiting.join()
+
+
+def test_a_lock_is_given_back_when_the_block_raises(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="inside"), alone(Paths(tmp_path), "toy"):
+        raise ValueError("inside")
+    with alone(Paths(tmp_path), "toy"):
+        pass
