@@ -29,7 +29,7 @@ from vad_models.training import EpochReport, Training, train
 KILLED = """
     import os, signal, sys
     from pathlib import Path
-    from tests.test_ddp import trained
+    from tests.vad_models.test_ddp import trained
     def die(report):
         if report.done == 2:
             os.kill(os.getpid(), signal.SIGKILL)

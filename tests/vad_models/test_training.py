@@ -33,7 +33,7 @@ CHILD = """
     from pathlib import Path
     sys.path.insert(0, ".")
     import torch
-    from tests.test_training import run
+    from tests.vad_models.test_training import run
     kill_after = int(sys.argv[2])
     def die(report):
         if report.done == kill_after:
