@@ -7,10 +7,11 @@ commands that each bring a server of their own would not see each other's.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
 
 from flows.project.paths import Paths
 
@@ -21,16 +22,22 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def alone(paths: Paths, what: str) -> Iterator[None]:
-    """Do `what`, such as `runs/campus/ffp/01/seed0`, while no other process does; waits as long as one does.
+    """Do `what`, such as `runs/campus/ffp/01/seed0`, while no other process or thread does; waits as long as one does.
 
-    What the other has done has to be looked at inside the block. The lock is not one to take twice.
+    Look inside the block at what the other has done. The lock cannot be taken again within its own block.
+
+    Raises:
+        OSError: the file system of the project has no locks.
     """
     file = paths.locks / f"{what}.lock"
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.warning("%s: another process is at it; waiting until it is done.", what)
-            fcntl.flock(held, fcntl.LOCK_EX)
+    # A lock that is a mere file outlives its holder, so filelock must not fall back to one; a block may end in another
+    # thread than the one that it began in.
+    lock = FileLock(file, fallback_to_soft=False, thread_local=False)
+    try:
+        held = lock.acquire(blocking=False)
+    except Timeout:
+        log.warning("%s: another process is at it; waiting until it is done.", what)
+        held = lock.acquire()
+    with held:
         yield

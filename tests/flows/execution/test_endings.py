@@ -8,7 +8,7 @@ from pathlib import Path
 ENDS = """
 import sys, time
 from pathlib import Path
-from flows import endings
+from flows.execution import endings
 
 endings._GRACE_SECONDS = 0.5
 

@@ -103,7 +103,7 @@ import json, os, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from flows import slots
+from flows.execution import slots
 
 def job(number, seconds):
     with slots.slot() as held:
