@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tests.vad_models.test_training import Toy
 from torch import Tensor
 from torch.multiprocessing import ProcessExitedException
 
 from tests.footage import SIZE, blobs
 from tests.vad_models.methods.test_contract import excerpt, profile_settings, shortened
+from tests.vad_models.test_training import Toy
 from vad_models.contract import Features, Method
 from vad_models.ddp import ALONE, Share
 from vad_models.errors import DataError
