@@ -200,7 +200,7 @@ def _curves(
         false = 0
         for one, boxes in zip(maps, truth, strict=True):
             found = boxes_of(one > threshold)
-            fits = overlaps(boxes, found) >= REGION_OVERLAP
+            fits = np.greater_equal(overlaps(boxes, found), REGION_OVERLAP)
             hits.append(fits.any(axis=1))
             false += int((~fits.any(axis=0)).sum())
         tracked = [np.mean([hits[frame][index] for frame, index in track]) >= TRACK_SHARE for track in tracks]
