@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 import scipy.io
 
+from flows.project.paths import Paths
+from tests.databases import copy_databases, empty_databases
 from tests.footage import blobs
+
+__all__ = ["empty_databases"]
 
 PARAMS = """\
 benchmark: # what `dvc repro` runs
@@ -34,7 +38,7 @@ FRAMES = 30
 
 
 @pytest.fixture
-def project_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project_root(tmp_path: Path, empty_databases: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with `params.yaml` and `data/blobs`, made the working directory; it shares no server."""
     servers, engine = (
         ("MLFLOW_TRACKING_URI", "PREFECT_API_URL", "PREFECT_HOME"),
@@ -45,6 +49,7 @@ def project_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PREFECT_PORT", "42999")  # not the server of whoever runs the tests
     (tmp_path / "params.yaml").write_text(PARAMS)
     write_footage(tmp_path / "data" / "blobs")
+    copy_databases(empty_databases, Paths(tmp_path))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

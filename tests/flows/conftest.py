@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from flows.project.paths import Paths
-from flows.tracking.runs import connect
+from tests.databases import copy_databases
 from tests.flows.made_up import MakeJob, make_finished_job
 from vad_models.jobs.finished import FinishedJob
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's database without a run. Its tables take seconds to make, so every test starts from a copy."""
-    root = tmp_path_factory.mktemp("store")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.delenv("MLFLOW_TRACKING_URI", raising=False)
-        connect(Paths(root)).search_experiments()
-    return Paths(root).tracking / "mlflow.db"
-
-
 @pytest.fixture
-def paths(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+def paths(tmp_path: Path, empty_databases: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Paths:
     """An empty project whose tracking store is its own."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     project = Paths(tmp_path)
-    project.tracking.mkdir(parents=True)
-    shutil.copyfile(empty_store, project.tracking / "mlflow.db")
+    copy_databases(empty_databases, project)
     return project
 
 
