@@ -1,4 +1,4 @@
-"""Errors that a person meets: one sentence each, with the value at fault and a way out."""
+"""Errors that users see: one sentence each, with the value at fault and a way out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["DataError", "JobError", "SettingsError", "VadError"]
 
 
 class VadError(Exception):
-    """Something a person can mend. The message is one sentence; the command line prints it without a traceback."""
+    """An error that a user can fix. The message is one sentence; the command line prints it without a traceback."""
 
 
 class SettingsError(VadError):
@@ -14,7 +14,7 @@ class SettingsError(VadError):
 
 
 class DataError(VadError):
-    """Raw data, labels or derived frames are missing, broken, or contradict each other."""
+    """Raw data, labels or derived frames are missing or broken, or contradict each other."""
 
 
 class JobError(VadError):

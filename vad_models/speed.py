@@ -1,4 +1,4 @@
-"""Speed on this machine: of a trained method as frames arrive, and of trainings that share the cores."""
+"""Speed on this machine: scoring frames one at a time, and training several models on shared cores."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _WARM_UP = 30
 
 @dataclass(frozen=True)
 class StreamingSpeed:
-    """Speed of the headline signal, one frame at a time.
+    """Speed of scoring the headline signal one frame at a time.
 
     Attributes:
-        frames: frames that were timed; warm-up is not.
-        frames_per_second: of all of them together.
-        p50_ms, p95_ms, p99_ms: milliseconds from a frame to its score.
+        frames: number of frames that were timed, without warm-up.
+        frames_per_second: frames per second over all timed frames.
+        p50_ms, p95_ms, p99_ms: percentiles of the milliseconds from a frame to its score.
         largest_difference: largest absolute difference from the scores of batch scoring.
-        largest_score: largest absolute score, for the difference to be compared with.
+        largest_score: largest absolute score, to compare the difference with.
     """
 
     frames: int
@@ -52,7 +52,11 @@ class StreamingSpeed:
 
 
 def measure_streaming(method: Method, videos: Sequence[np.ndarray]) -> StreamingSpeed:
-    """Push every frame of `videos`, uint8 (T, H, W, C), from where they are (the frame store), one at a time.
+    """Time the scoring of every frame of several videos, one at a time, and compare the scores with batch scoring.
+
+    Args:
+        method: a trained method.
+        videos: uint8 (T, H, W, C) each; memory-mapped arrays are read as they are scored.
 
     Raises:
         DataError: no video is long enough to be scored.
@@ -86,12 +90,12 @@ def measure_streaming(method: Method, videos: Sequence[np.ndarray]) -> Streaming
 
 @dataclass(frozen=True)
 class SharingSpeed:
-    """Trainings that share the cores, against the same trainings one after the other.
+    """Time that several trainings take at once, and one after the other.
 
     Attributes:
-        trainings: how many.
-        in_sequence_seconds: one after the other, each with all threads.
-        at_once_seconds: all at once, the threads divided among them.
+        trainings: number of trainings.
+        in_sequence_seconds: seconds one after the other, each with all threads.
+        at_once_seconds: seconds all at once, with the threads divided among them.
     """
 
     trainings: int
@@ -107,15 +111,15 @@ def measure_sharing(
     trainings: int,
     threads: int,
 ) -> SharingSpeed:
-    """Train a method several times in sequence and at once; process starts are not timed.
+    """Train a method several times in sequence and at once; starting the processes is not timed.
 
     Args:
-        method: name of its module.
+        method: name of the method's module.
         settings: its hyper-parameters; every phase is cut to one epoch.
-        size: of the frames.
+        size: size of the frames.
         training: normal video.
-        trainings: how many.
-        threads: that there are in all.
+        trainings: number of trainings.
+        threads: number of threads in all.
     """
     short = {
         key: {**value, "epochs": min(1, value["epochs"])}
@@ -133,14 +137,14 @@ def measure_sharing(
 
 
 def _import_all(_: int) -> None:
-    """Keep a fresh process busy for a moment, so that each of the pool's processes is started and has imported this."""
+    """Keep a process busy for a moment, so that every process of the pool starts and imports this module."""
     time.sleep(0.5)
 
 
 def _train_once(
     method: str, settings: Mapping[str, Any], size: FrameSize, training: Sequence[Excerpt], threads: int
 ) -> float:
-    """Seconds of a training."""
+    """Train once and return the seconds it took."""
     torch.set_num_threads(threads)
     started = time.perf_counter()
     with TemporaryDirectory() as folder:
@@ -149,7 +153,7 @@ def _train_once(
 
 
 def _push_all(stream: Stream, video: np.ndarray) -> tuple[list[float], list[float]]:
-    """Scores of a video's frames, and the seconds that each push took."""
+    """Score a video frame by frame and return its scores and the seconds that each frame took."""
     scores, seconds = [], []
     for frame in video:
         started = time.perf_counter()

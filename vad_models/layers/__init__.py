@@ -1,0 +1,1 @@
+"""Networks, losses and features that several methods share. Layers know no method; methods import them."""

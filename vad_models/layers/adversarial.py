@@ -13,16 +13,17 @@ __all__ = ["PatchDiscriminator", "adversarial_losses"]
 
 
 class PatchDiscriminator(nn.Module):
-    """Says of each patch of an image how real it looks.
+    """Estimates for each patch of an image how real it looks.
 
-    4x4 convolutions over reflected borders, of stride 2 but for the last two; LeakyReLU; a sigmoid at the end. Without
-    normalisation, as Liu et al. 2018 use it.
+    The layers are 4x4 convolutions with reflected borders, of stride 2 except for the last two, each followed by
+    LeakyReLU; a sigmoid ends the network. There is no normalisation, as in Liu et al. 2018.
 
     Args:
         inputs: channels of the image.
-        channels: of the layers, before the one that judges.
+        channels: channels of each layer before the last one, which has a single channel.
 
-    Shape: (n, inputs, H, W) -> (n, 1, h, w) in (0, 1), 1 = real.
+    Shape:
+        float32 (n, inputs, H, W) -> float32 (n, 1, h, w) in (0, 1), 1 = real.
     """
 
     def __init__(self, inputs: int, channels: Sequence[int]) -> None:
@@ -43,16 +44,16 @@ def _convolution(inputs: int, outputs: int, stride: int) -> nn.Conv2d:
 
 
 def adversarial_losses(discriminator: nn.Module, generated: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-    """Least squares losses of both sides, each with gradients for its own side only.
+    """Compute the least-squares losses of generator and discriminator, each with gradients for its own side only.
 
     Args:
-        discriminator: (n, ...) -> judgements, 1 = real.
-        generated: (n, C, H, W), with gradients to the generator.
-        real: (n, C, H, W).
+        discriminator: network that maps images (n, C, H, W) to judgements (n, ...), 1 = real.
+        generated: float32 (n, C, H, W), with gradients to the generator.
+        real: float32 (n, C, H, W).
 
     Returns:
-        The generator's loss (generated images should be judged 1; Liu et al. 2018, eq. 7), and the discriminator's
-        (real images 1, generated ones 0; eq. 6).
+        The generator's loss, which asks for a judgement of 1 for generated images (Liu et al. 2018, eq. 7), and the
+        discriminator's loss, which asks for 1 for real images and 0 for generated ones (eq. 6). Both are scalars >= 0.
     """
     held_fixed = {name: parameter.detach() for name, parameter in discriminator.named_parameters()}
     fooled = functional_call(discriminator, held_fixed, (generated,))

@@ -8,9 +8,15 @@ __all__ = ["VarianceAttention"]
 
 
 class VarianceAttention(nn.Module):
-    """Lifts cells whose embedding varies most over the channels (Chang et al. 2022, eq. 7 to 9): those with movement.
+    """Amplifies the cells whose embedding varies most over the channels, which are those with movement.
 
-    Shape: (n, D, h, w) -> (n, D, h, w).
+    Source: Chang et al. 2022, eq. 7 to 9.
+
+    Args:
+        channels: channels of the features (D).
+
+    Shape:
+        float32 (n, D, h, w) -> float32 (n, D, h, w).
     """
 
     def __init__(self, channels: int) -> None:
@@ -18,7 +24,7 @@ class VarianceAttention(nn.Module):
         self.embedding = nn.Conv2d(channels, channels, 1, bias=False)
 
     def weights(self, features: Tensor) -> Tensor:
-        """(n, D, h, w) -> (n, 1, h, w) in (0, 1), of sum 1 over the cells."""
+        """Attention of each cell: (n, D, h, w) -> (n, 1, h, w) in (0, 1), with sum 1 over the cells."""
         variance = self.embedding(features).var(dim=1, keepdim=True, unbiased=False)
         return variance.flatten(2).softmax(-1).unflatten(-1, variance.shape[-2:])
 

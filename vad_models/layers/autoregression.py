@@ -1,7 +1,7 @@
-"""Autoregressive density of latent codes (Abati et al. 2019): each element given those before it, in quantised bins.
+"""Autoregressive density of latent codes (Abati et al. 2019): the distribution of each element given earlier ones.
 
-A code is a sequence of T steps of D elements in [0, 1]. Its order is by step, then by element: element d of step t is
-conditioned on all elements of the steps before and on the elements 0 .. d - 1 of its own step.
+A code is a sequence of T steps of D elements in [0, 1]. Elements are ordered by step, then by index: element d of step
+t is conditioned on all elements of earlier steps and on the elements 0 .. d - 1 of its own step.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ __all__ = ["AutoregressiveEstimator", "MaskedStackedConvolution"]
 
 
 class MaskedStackedConvolution(nn.Module):
-    """Every element sees steps before its own, and of its own step only the elements before it (eq. 6 of the paper).
+    """A masked convolution in which an element sees earlier steps and the earlier elements of its own step.
 
-    The paper's D convolutions, one an element, over (3 steps x D elements) with the future masked, computed as one. Of
-    a single step (T = 1) it is the paper's masked fully connected layer.
+    Source: Abati et al. 2019, eq. 6. The paper has D convolutions, one per element, over 3 steps x D elements with the
+    future masked; here they are computed as one. For a single step (T = 1) this is the paper's masked fully connected
+    layer.
 
     Args:
-        length: D.
-        inputs: channels in, of each element.
-        outputs: channels out, of each element.
-        strict: whether an element is hidden from itself (the paper's mask A, for the first layer; else mask B).
-        past: steps before its own that an element sees, 1 in the paper.
-        kernel: side, in cells, of the neighbourhood that is seen of the steps before; odd, 1 in the paper.
+        length: elements of a step (D).
+        inputs: input channels of each element.
+        outputs: output channels of each element.
+        strict: whether an element is hidden from itself (the paper's mask A, for the first layer; otherwise mask B).
+        past: number of earlier steps that an element sees; 1 in the paper.
+        kernel: side, in cells, of the neighbourhood that is seen in earlier steps; odd, 1 in the paper.
 
-    Shape: (n, T, D * inputs, h, w) -> (n, T, D * outputs, h, w), channels of an element side by side.
+    Shape:
+        float32 (n, T, D * inputs, h, w) -> float32 (n, T, D * outputs, h, w), the channels of an element contiguous.
     """
 
     mask: Tensor
@@ -63,10 +65,14 @@ class AutoregressiveEstimator(nn.Module):
 
     Args:
         length: elements of a step (D).
-        channels: of an element, in the hidden layers (4, 4, 4, 4 in the authors' code for UCSD Ped2).
-        bins: of the distributions, at least 2 (B = 100 in the paper).
-        past: as in `MaskedStackedConvolution`; each layer looks so far back.
-        kernel: as in `MaskedStackedConvolution`, of the hidden layers; 1 treats each cell of a map by itself.
+        channels: channels per element in each hidden layer (4, 4, 4, 4 in the authors' code for UCSD Ped2).
+        bins: number of bins, at least 2 (B = 100 in the paper).
+        past: number of earlier steps that each layer sees, as in `MaskedStackedConvolution`.
+        kernel: neighbourhood that the hidden layers see, as in `MaskedStackedConvolution`; 1 treats each cell of a map
+            on its own.
+
+    Shape:
+        float32 (n, T, D, h, w) in [0, 1] -> float32 (n, T, D, bins, h, w), logarithms of probabilities.
     """
 
     def __init__(
@@ -90,14 +96,14 @@ class AutoregressiveEstimator(nn.Module):
         self.head = MaskedStackedConvolution(length, widths[-1], bins, strict=not channels, past=past)
 
     def forward(self, codes: Tensor, steps: int | None = None) -> Tensor:
-        """Logarithms of the bins' probabilities.
+        """Compute the logarithm of each bin's probability.
 
         Args:
-            codes: (n, T, D, h, w) in [0, 1]; the cells of a map are independent given the steps before.
-            steps: only of the last `steps` steps; none: of all.
+            codes: float32 (n, T, D, h, w) in [0, 1]. The cells of a map are independent given the earlier steps.
+            steps: number of steps, counted from the end, to compute; None means all.
 
         Returns:
-            (n, steps or T, D, bins, h, w).
+            float32 (n, steps or T, D, bins, h, w), each value <= 0.
         """
         steps = steps or codes.shape[1]
         hidden = codes
@@ -111,15 +117,24 @@ class AutoregressiveEstimator(nn.Module):
     def surprise(self, codes: Tensor, steps: int | None = None) -> Tensor:
         """Negative log-likelihood of each element, in nats: (n, T, D, h, w) -> (n, steps or T, D, h, w).
 
-        Their sum is that of the code (eq. 2). Gradients reach `codes` as conditions only.
+        The sum over the elements is the negative log-likelihood of the code (eq. 2). Gradients reach `codes` only
+        through what the distributions are conditioned on.
         """
         return self.surprise_of(self(codes, steps), codes)
 
     def surprise_of(self, distributions: Tensor, codes: Tensor) -> Tensor:
-        """`surprise`, of distributions that were computed before for the last steps of `codes`.
+        """Negative log-likelihood of each element under distributions that were computed before.
 
-        At the centre of a bin it is that of the bin, as in the paper; between two centres the probability is linear,
-        so that rounding cannot turn a score over. With a density of `bins` times that, the integral over [0, 1] is 1.
+        At the centre of a bin the probability is that of the bin, as in the paper. Between two centres it is
+        interpolated linearly, so that rounding cannot change a score abruptly. A density of `bins` times this
+        probability has the integral 1 over [0, 1].
+
+        Args:
+            distributions: what `forward` returned for the last steps of `codes`, (n, t, D, bins, h, w).
+            codes: (n, T, D, h, w) in [0, 1], T >= t.
+
+        Returns:
+            float32 (n, t, D, h, w), in nats.
         """
         actual = codes.detach()[:, -distributions.shape[1] :]
         position = (actual * self.bins - 0.5).clamp(0, self.bins - 1)
@@ -131,6 +146,6 @@ class AutoregressiveEstimator(nn.Module):
         return -torch.logaddexp(below + (1 - share).log(), above + share.log())
 
     def expected(self, distributions: Tensor) -> Tensor:
-        """Mean of each element's distribution, (n, T, D, bins, h, w) -> (n, T, D, h, w) in (0, 1)."""
+        """Mean of each element's distribution: (n, T, D, bins, h, w) -> (n, T, D, h, w) in (0, 1)."""
         centres = (torch.arange(self.bins, device=distributions.device) + 0.5) / self.bins
         return torch.einsum("ntdbhw,b->ntdhw", distributions.exp(), centres)

@@ -1,6 +1,6 @@
-"""Fixed networks, learned on ImageNet or elsewhere, that turn a frame into a map of features. Nobody trains them here.
+"""Pretrained networks that turn a frame into a map of features. They are fixed: nothing here trains them.
 
-Their weights stay in the file that they came in: a model that was trained on their features names them by digest.
+Their weights stay in the file that they came in. A model that was trained on their features names them by digest.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ EFFICIENTNET_LITE0 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49ca
 
 _STAGES = {"efficientnet_lite0": 8, "resnet": 4}
 _BLOCKS = (1, 3, 5, 8, 11, 15, 16)
-"""Blocks of EfficientNet-lite0 up to the end of each stage but the last, which is the convolution after them."""
+"""Number of blocks of EfficientNet-lite0 up to the end of each stage; the last stage is the convolution after them."""
 
 
 class BackboneSettings(Frozen):
-    """Which network, with which weights, read where."""
+    """Settings of a fixed network: which one, with which weights, read at which stage."""
 
     backbone: Literal["efficientnet_lite0", "resnet"] = "efficientnet_lite0"
-    """`efficientnet_lite0` comes with the installation; `resnet` is one with bottlenecks (50, 101, 152) of your own."""
+    """`efficientnet_lite0` is installed with the project; `resnet` is a ResNet-50, 101 or 152 of your own."""
     checkpoint: str | None = None
-    """Path of the state dict of a `resnet`, with the names that torchvision gives."""
+    """Path of the state dict of a `resnet`, with torchvision's names."""
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
-    """What the checkpoint's digest must be; none: any."""
+    """SHA-256 that the checkpoint must have; None accepts any."""
     stage: int = Field(default=5, ge=1)
-    """After which the map is read. `efficientnet_lite0`: 1 to 8, with 16, 24, 40, 80, 112, 192, 320 and 1280 channels
-    at 1/2, 1/4, 1/8, 1/16, 1/16, 1/32, 1/32 and 1/32 of the size; `resnet`: 1 to 4, with 256, 512, 1024 and 2048
-    channels at 1/4, 1/8, 1/16 and 1/32."""
+    """Stage after which the map is read. `efficientnet_lite0` has stages 1 to 8, with 16, 24, 40, 80, 112, 192, 320 and
+    1280 channels at 1/2, 1/4, 1/8, 1/16, 1/16, 1/32, 1/32 and 1/32 of the size. `resnet` has stages 1 to 4, with 256,
+    512, 1024 and 2048 channels at 1/4, 1/8, 1/16 and 1/32."""
     upscale: int = Field(default=1, ge=1)
-    """Factor by which height and width are enlarged before; small objects then cover more of the map."""
+    """Factor by which frames are enlarged first, so that small objects cover more of the map."""
 
     @model_validator(mode="after")
     def _fits_the_network(self) -> BackboneSettings:
@@ -56,17 +56,21 @@ class BackboneSettings(Frozen):
 
 
 class Backbone(nn.Module):
-    """A fixed network up to one of its stages, batch normalisation folded in; it has no parameters and no state.
+    """A fixed network up to one of its stages, with batch normalisation folded in. It has no parameters and no state.
+
+    Args:
+        settings: which network, weights and stage.
 
     Attributes:
-        channels: of the map (D).
-        stride: pixels of the enlarged frame to a cell of the map.
-        key: of network, weights (12 digits of their SHA-256) and stage.
+        channels: channels of the map (D).
+        stride: pixels of the enlarged frame per cell of the map.
+        key: name of network, weights (12 digits of their SHA-256) and stage.
 
-    Shape: (n, 3, H, W) in [0, 1] -> (n, D, ceil(H / stride), ceil(W / stride)).
+    Shape:
+        float32 (n, 3, H, W) in [0, 1] -> float32 (n, D, ceil(H / stride), ceil(W / stride)).
 
     Raises:
-        SettingsError: the weights are missing, are not those asked for, or are not of such a network.
+        SettingsError: the weights are missing, have another digest than asked for, or belong to another network.
     """
 
     mean: Tensor
@@ -82,7 +86,7 @@ class Backbone(nn.Module):
             mean, deviation = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
         else:
             network = _efficientnet(weights, settings.stage)
-            # Not ImageNet's moments: lite networks are made for integers around zero.
+            # Lite networks are made for integers around zero, not for ImageNet's moments.
             mean, deviation = [127 / 255] * 3, [128 / 255] * 3
         self.network = _frozen(network)
         self.register_buffer("mean", torch.tensor(mean)[:, None, None], persistent=False)
@@ -98,12 +102,13 @@ class Backbone(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Residual network of bottlenecks (He et al. 2016) without its classifier, named as torchvision's.
+    """Residual network of bottlenecks (He et al. 2016) without its classifier; its layers have torchvision's names.
 
     Args:
-        blocks: bottlenecks of each stage; (3, 4, 6, 3) is ResNet-50, (3, 8, 36, 3) ResNet-152.
+        blocks: number of bottlenecks in each stage; (3, 4, 6, 3) is ResNet-50, (3, 8, 36, 3) is ResNet-152.
 
-    Shape: (n, 3, H, W) -> (n, 128 * 2 ** stages, H / s, W / s), s = 2 * 2 ** stages.
+    Shape:
+        float32 (n, 3, H, W) -> float32 (n, 128 * 2 ** stages, H / s, W / s), where s = 2 * 2 ** stages.
     """
 
     def __init__(self, blocks: tuple[int, ...]) -> None:
@@ -128,7 +133,7 @@ class ResNet(nn.Module):
 
 
 class _Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolution around a shortcut, as in torchvision (the stride is in the 3x3)."""
+    """1x1, 3x3 and 1x1 convolutions around a shortcut, as in torchvision (the 3x3 has the stride)."""
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
@@ -170,13 +175,13 @@ def _weights_path(settings: BackboneSettings) -> Path:
 
 
 def _read(path: Path, expected: str | None) -> tuple[dict[str, Tensor], str]:
-    """Weights and their SHA-256; nothing in the file is executed."""
+    """Read weights and compute their SHA-256; nothing in the file is executed."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if expected is not None and digest != expected:
         raise SettingsError(
-            f"the backbone's weights {path} have SHA-256 {digest}, not {expected}: get the file anew, or put the "
-            "digest of the one that you mean into `backbone.sha256`."
+            f"the backbone's weights {path} have SHA-256 {digest}, not {expected}: get the file again, or set "
+            "`backbone.sha256` to the digest of the file that you mean."
         )
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
@@ -205,7 +210,7 @@ def _efficientnet(weights: dict[str, Tensor], stage: int) -> nn.Module:
 
 
 def _resnet(weights: dict[str, Tensor], stage: int, path: Path) -> nn.Module:
-    """The network whose depth the names in the state dict tell, up to `stage`."""
+    """Build a ResNet up to `stage`; the names in the state dict tell how deep it is."""
     layers = [f"layer{index}." for index in range(1, stage + 1)]
     blocks = tuple(len({key.split(".")[1] for key in weights if key.startswith(layer)}) for layer in layers)
     with torch.device("meta"):
@@ -221,7 +226,7 @@ def _resnet(weights: dict[str, Tensor], stage: int, path: Path) -> nn.Module:
 
 
 def _frozen(network: nn.Module) -> nn.Module:
-    """`network` with its batch normalisation folded, its weights out of the sight of optimisers and state dicts."""
+    """Fold the batch normalisation of `network` and hide its weights from optimisers and state dicts."""
     # In this memory format, and with activations in place, the network is 1.5 times as fast on a CPU.
     network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for module in list(network.modules()):

@@ -12,7 +12,14 @@ __all__ = ["mean_frame"]
 
 
 def mean_frame(videos: Iterable[np.ndarray]) -> Tensor:
-    """Per-pixel mean over all frames of videos, uint8 (T, H, W, C) each: float32 (C, H, W) in [0, 1]."""
+    """Compute the per-pixel mean over all frames of several videos.
+
+    Args:
+        videos: one or more videos, uint8 (T, H, W, C) each.
+
+    Returns:
+        float32 (C, H, W) in [0, 1].
+    """
     totals, counts = zip(
         *((video.sum(axis=0, dtype=np.float64), len(video)) for video in videos), strict=True
     )

@@ -1,4 +1,4 @@
-"""Deep k-means: centres of representations that are learned at the same time (Chang et al. 2022, section 3.5)."""
+"""Deep k-means: cluster centres that are learned together with the representations (Chang et al. 2022, section 3.5)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from torch import Tensor, nn
 __all__ = ["DeepKMeans"]
 
 _SAMPLED = 20_000
-"""Representations, at most, whose k-means are the first centres."""
+"""Largest number of representations that the first centres are computed from."""
 
 
 class DeepKMeans(nn.Module):
-    """Distance from the nearest of K centres, softly assigned, so that it has a gradient everywhere (eq. 10).
+    """Squared distance to K centres, softly assigned to the nearest, so that it has a gradient everywhere (eq. 10).
 
         D(r) = sum_k softmax_k(-alpha ||r - c_k||) ||r - c_k||^2
 
-    Shape: r (n, D, h, w) -> (n, h, w), >= 0.
+    Args:
+        centres: number of centres (K).
+        channels: channels of a representation (D).
+        alpha: how exclusively a representation belongs to its nearest centre, > 0.
+
+    Shape:
+        representations r, float32 (n, D, h, w) -> float32 (n, h, w), >= 0.
     """
 
     def __init__(self, centres: int, channels: int, alpha: float) -> None:
@@ -28,10 +34,14 @@ class DeepKMeans(nn.Module):
 
     @torch.no_grad()
     def fit(self, representations: Tensor) -> None:
-        """Begin with the k-means of representations (n, D), n >= K; of a random sample where they are many."""
+        """Set the centres to those that k-means finds.
+
+        Args:
+            representations: float32 (n, D), n >= K. A random sample is taken where n is large.
+        """
         sample = representations[torch.randperm(len(representations))[:_SAMPLED]]
         seed = int(torch.randint(2**31, ()))
-        # In double precision, so that rounding, which depends on the threads, is lost again in single.
+        # Double precision: rounding depends on the number of threads, and disappears when the result becomes single.
         found = KMeans(len(self.centres), random_state=seed).fit(sample.cpu().double().numpy())
         self.centres.copy_(torch.from_numpy(found.cluster_centers_))
 

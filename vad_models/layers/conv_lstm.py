@@ -1,4 +1,4 @@
-"""Convolutional long short-term memory (Shi et al. 2015), and the autoencoder of clips that is built around it."""
+"""Convolutional long short-term memory (Shi et al. 2015), and an autoencoder of clips that is built around it."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ __all__ = ["ConvLSTM", "ConvLSTMAutoencoder", "Convolution"]
 
 
 class ConvLSTM(nn.Module):
-    """An LSTM layer whose states are feature maps; they begin at zero, and each output sees the steps up to its own.
+    """An LSTM layer whose states are feature maps, which start at zero. An output depends on the steps up to its own.
 
-    With * a convolution and . the product of elements (Nayak et al. 2020, eq. 2-7; their x_(t-1) in eq. 4 and their
-    signs in eq. 5 and 6 are misprints of these):
+    With * for convolution and . for the elementwise product (Nayak et al. 2020, eq. 2 to 7, where x_(t-1) in eq. 4 and
+    the signs in eq. 5 and 6 are misprints):
 
         i_t = sigmoid(W_i * [x_t, h_(t-1), c_(t-1)] + b_i)        f_t = sigmoid(W_f * [x_t, h_(t-1), c_(t-1)] + b_f)
         g_t = tanh(W_g * [x_t, h_(t-1)] + b_g)                    o_t = sigmoid(W_o * [x_t, h_(t-1)] + b_o)
         c_t = f_t . c_(t-1) + i_t . g_t                           h_t = o_t . tanh(c_t)
 
-    What concerns x is one convolution over all steps at once; only what concerns h and c runs step by step.
+    The terms in x are one convolution over all steps at once; only the terms in h and c are computed step by step.
 
     Args:
         inputs: channels of x.
         hidden: channels of h and c.
         kernel: side of the convolutions, odd; borders are padded with zeros.
-        peephole: whether c_(t-1) enters i_t and f_t; some 1.2 times as slow.
+        peephole: whether c_(t-1) enters i_t and f_t, which takes about 1.2 times as long.
 
-    Shape: (n, T, inputs, H, W) -> (n, T, hidden, H, W) in (-1, 1).
+    Shape:
+        float32 (n, T, inputs, H, W) -> float32 (n, T, hidden, H, W) in (-1, 1).
     """
 
     def __init__(self, inputs: int, hidden: int, kernel: int = 3, peephole: bool = False) -> None:
@@ -48,12 +49,12 @@ class ConvLSTM(nn.Module):
             if convolution is not None:
                 nn.init.xavier_uniform_(convolution.weight)
         nn.init.zeros_(self.bias)
-        # A memory that is kept to begin with is what lets gradients reach the first steps.
+        # Forget gates that start open let gradients reach the first steps.
         nn.init.ones_(self.bias[hidden : 2 * hidden])
 
     @property
     def bias(self) -> Tensor:
-        """Of the gates, in the order i, f, o, g."""
+        """Biases of the gates, (4 * hidden,), in the order i, f, o, g."""
         assert self.from_input.bias is not None
         return self.from_input.bias
 
@@ -72,7 +73,10 @@ class ConvLSTM(nn.Module):
 
     @staticmethod
     def _step(gates: Tensor, cell: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Gates before their activations (n, 4 * hidden, H, W) and c_(t-1), none for zero -> h_t, c_t."""
+        """Compute h_t and c_t from the gates before their activations, (n, 4 * hidden, H, W), and c_(t-1).
+
+        None stands for a c_(t-1) of zero.
+        """
         sigmoids, new = gates.tensor_split([-(gates.shape[1] // 4)], dim=1)
         allow, keep, show = sigmoids.sigmoid().chunk(3, dim=1)
         cell_now = allow * new.tanh()
@@ -82,30 +86,33 @@ class ConvLSTM(nn.Module):
 
 
 class Convolution(Frozen):
-    """One layer of a spatial encoder; its transpose is the layer of the decoder that undoes it."""
+    """Settings of one layer of a spatial encoder; the decoder has the transposed layer."""
 
     channels: int = Field(ge=1)
-    """Channels out."""
+    """Output channels."""
     kernel: Literal[1, 3, 5, 7, 9, 11]
     """Side of the kernel; borders are padded with zeros."""
     stride: Literal[1, 2, 4] = 1
-    """Factor that height and width shrink by."""
+    """Factor that height and width are divided by."""
 
 
 class ConvLSTMAutoencoder(nn.Module):
-    """Clips in, the same clips out: each frame is encoded by itself, what links the frames are ConvLSTM layers.
+    """Reconstructs clips: frames are encoded one by one, and ConvLSTM layers connect their codes.
 
-    Each output frame depends on the input frames up to its own, for the ConvLSTMs run forwards only. Weights begin as
-    Xavier's (Glorot and Bengio 2010).
+    An output frame depends on the input frames up to its own, because the ConvLSTMs run forwards only. Weights are
+    initialised as in Glorot and Bengio 2010.
 
     Args:
         inputs: channels of a frame.
-        spatial: the encoder's convolutions; the decoder is their mirror image, without activation at the end.
-        temporal: channels of the ConvLSTM layers, 3x3 each.
-        peephole: of the ConvLSTM layers.
-        normalise: batch normalisation and LeakyReLU after a convolution; false: tanh.
-        residual: the network gives the change since the frame before (the first frame of a clip counts as its own);
-            false: the frame itself.
+        spatial: the encoder's convolutions; the decoder mirrors them, and ends without an activation.
+        temporal: channels of each ConvLSTM layer; their kernels are 3x3.
+        peephole: whether the gates of the ConvLSTM layers see the cell state.
+        normalise: whether batch normalisation and LeakyReLU follow a convolution; otherwise tanh does.
+        residual: whether the network outputs the change from the previous frame (the first frame of a clip is its own
+            predecessor); otherwise it outputs the frame.
+
+    Shape:
+        float32 (n, T, C, H, W) -> float32 (n, T, C, H, W). H and W must be multiples of the product of the strides.
     """
 
     def __init__(
@@ -137,19 +144,19 @@ class ConvLSTMAutoencoder(nn.Module):
                 nn.init.xavier_uniform_(module.weight)
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Clips (n, T, C, H, W) -> their reconstructions, of the same shape."""
+        """Reconstruct clips: (n, T, C, H, W) -> (n, T, C, H, W)."""
         codes = self.encoder(clips.flatten(0, 1)).unflatten(0, clips.shape[:2])
         return self.rebuild(codes, clips)
 
     def rebuild(self, codes: Tensor, clips: Tensor) -> Tensor:
-        """Clips from the codes of their frames.
+        """Reconstruct clips from the codes of their frames.
 
         Args:
-            codes: what `encoder` makes of the frames, (n, T, D, h, w).
-            clips: (n, T, C, H, W); looked at only for the frames before, where the network gives changes.
+            codes: codes of the frames, as `encoder` computes them, (n, T, D, h, w).
+            clips: the clips, (n, T, C, H, W); only used for the previous frames, where the network outputs changes.
 
         Returns:
-            (n, T, C, H, W).
+            float32 (n, T, C, H, W).
         """
         frames: Tensor = self.decoder(self.memory(codes).flatten(0, 1)).unflatten(0, codes.shape[:2])
         if self.residual:

@@ -1,4 +1,4 @@
-"""Folding batch normalisation into the convolution before it, for scoring."""
+"""Batch normalisation folded into the convolution before it, for faster scoring."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _M = TypeVar("_M", bound=nn.Module)
 
 
 def folded(network: _M) -> _M:
-    """A copy of `network`, in evaluation mode, that gives the same outputs (to rounding) with fewer operations.
+    """Copy `network`, in evaluation mode, with fewer operations and the same outputs up to rounding.
 
-    In every `nn.Sequential`, a convolution that a batch normalisation follows takes over its scale and shift.
+    In every `nn.Sequential`, a convolution absorbs the scale and shift of the batch normalisation that follows it.
+    Shapes and dtypes of inputs and outputs are those of `network`.
     """
     network = deepcopy(network).eval()
     for sequence in network.modules():

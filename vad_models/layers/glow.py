@@ -14,15 +14,18 @@ __all__ = ["Glow"]
 
 
 class Glow(nn.Module):
-    """Multi-scale normalising flow: each level squeezes space into channels, runs steps, and lets half the channels go.
+    """An invertible network of several levels. A level squeezes space into channels, runs its steps, and outputs half
+    of the channels.
 
     Args:
-        channels: of the map.
-        steps: K, of each level: activation normalisation, invertible 1x1 convolution, affine coupling.
-        levels: L; height and width must be multiples of 2 ** levels.
+        channels: channels of the map.
+        steps: steps per level (K): activation normalisation, invertible 1x1 convolution, affine coupling.
+        levels: number of levels (L).
         hidden: channels inside the couplings.
 
-    Shape: (n, channels, H, W) -> (n,) log-densities, in nats.
+    Shape:
+        float32 (n, channels, H, W) -> float32 (n,), log-densities in nats under a standard normal prior. H and W must
+        be multiples of 2 ** levels.
     """
 
     levels: Sequence[Sequence[_Step]]
@@ -40,7 +43,16 @@ class Glow(nn.Module):
         return log_determinant + sum(_standard_normal(latent) for latent in latents)
 
     def encode(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Map -> latents, the part that each level lets go, finest first; and log |det dz/dx|, (n,)."""
+        """Transform maps into latents.
+
+        Args:
+            x: float32 (n, channels, H, W).
+
+        Returns:
+            The latents that each level outputs, finest first, and log |det dz/dx|, float32 (n,). Level l of L (from 0)
+            outputs (n, 2 ** (l + 1) * channels, H / 2 ** (l + 1), W / 2 ** (l + 1)); the last level outputs twice as
+            many channels.
+        """
         latents, log_determinant = [], x.new_zeros(len(x))
         for number, steps in enumerate(self.levels):
             x = F.pixel_unshuffle(x, 2)
@@ -53,7 +65,7 @@ class Glow(nn.Module):
         return [*latents, x], log_determinant
 
     def decode(self, latents: list[Tensor]) -> Tensor:
-        """The inverse of `encode`."""
+        """Transform latents, as `encode` returns them, back into maps (n, channels, H, W)."""
         x = latents[-1]
         for number, steps in reversed(list(enumerate(self.levels))):
             if number < len(self.levels) - 1:
@@ -65,7 +77,11 @@ class Glow(nn.Module):
 
     @torch.no_grad()
     def initialise(self, x: Tensor) -> None:
-        """Set every activation normalisation so that its outputs for `x` have mean 0 and variance 1 per channel."""
+        """Set every activation normalisation so that its outputs for `x` have mean 0 and variance 1 per channel.
+
+        Args:
+            x: float32 (n, channels, H, W).
+        """
         for number, steps in enumerate(self.levels):
             x = F.pixel_unshuffle(x, 2)
             for step in steps:
@@ -76,7 +92,7 @@ class Glow(nn.Module):
 
 
 class _Step(nn.Module):
-    """One step of the flow (Kingma and Dhariwal 2018, Fig. 2a)."""
+    """One step of a level (Kingma and Dhariwal 2018, Fig. 2a)."""
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
@@ -121,11 +137,11 @@ class _Step(nn.Module):
         return x[:, :kept], x[:, kept:]
 
     def _affine(self, kept: Tensor) -> tuple[Tensor, Tensor]:
-        """Shift and logarithm of the scale; the scale is below 1, and near it at first, as in Glow's own code."""
+        """Compute shift and log-scale; the scale is below 1, and starts near 1, as in the authors' code."""
         shift, raw = self.coupling(kept).chunk(2, dim=1)
         return shift, F.logsigmoid(raw + 2)
 
 
 def _standard_normal(z: Tensor) -> Tensor:
-    """Log-density of (n, ...) under independent standard normals, (n,)."""
+    """Log-density under independent standard normal distributions: (n, ...) -> (n,)."""
     return -0.5 * (z.square() + math.log(2 * math.pi)).flatten(1).sum(1)

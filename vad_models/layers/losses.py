@@ -13,7 +13,7 @@ __all__ = ["gradient_difference", "ms_ssim", "ssim"]
 _SIGMA = 1.5
 """Standard deviation of the Gaussian window (Wang et al. 2004)."""
 _K1, _K2 = 0.01, 0.03
-"""Stabilise the quotients, as shares of the data range (Wang et al. 2004)."""
+"""Constants that stabilise the quotients, as shares of the data range (Wang et al. 2004)."""
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the five scales (Wang, Simoncelli and Bovik 2003)."""
 
@@ -22,11 +22,11 @@ def gradient_difference(predicted: Tensor, target: Tensor) -> Tensor:
     """Gradient difference loss: mean L1 distance of the absolute image gradients (Mathieu et al. 2015, exponent 1).
 
     Args:
-        predicted: (..., H, W).
-        target: (..., H, W).
+        predicted: float32 (..., H, W).
+        target: float32 (..., H, W).
 
     Returns:
-        A scalar >= 0: the mean over x-gradients plus the mean over y-gradients.
+        A scalar >= 0: the mean over the x-gradients plus the mean over the y-gradients.
     """
     x = (predicted.diff(dim=-1).abs() - target.diff(dim=-1).abs()).abs().mean()
     y = (predicted.diff(dim=-2).abs() - target.diff(dim=-2).abs()).abs().mean()
@@ -34,16 +34,16 @@ def gradient_difference(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 def ssim(predicted: Tensor, target: Tensor, window: int = 11, data_range: float = 1.0) -> Tensor:
-    """Structural similarity (Wang et al. 2004): mean over all places where the Gaussian window fits, and over channels.
+    """Structural similarity (Wang et al. 2004): mean over channels and over all positions where the window fits.
 
     Args:
-        predicted: (n, C, H, W), H and W at least `window`.
-        target: likewise.
-        window: side of the window, odd.
-        data_range: largest less smallest intensity that there can be.
+        predicted: float32 (n, C, H, W); H and W are at least `window`.
+        target: float32 (n, C, H, W).
+        window: side of the Gaussian window, odd.
+        data_range: largest possible intensity minus smallest possible one.
 
     Returns:
-        (n,), 1 where both are equal.
+        float32 (n,) in [-1, 1], 1 where both are equal.
     """
     luminance, structure = _similarities(predicted, target, window, data_range)
     return (luminance * structure).mean((1, 2, 3))
@@ -58,18 +58,18 @@ def ms_ssim(
 ) -> Tensor:
     """Multi-scale structural similarity (Wang, Simoncelli and Bovik 2003).
 
-    Contrast and structure are compared at every scale, luminance at the coarsest; between scales, images are averaged
-    over 2x2 pixels. Negative similarities count as 0, where a fractional power would not exist.
+    Contrast and structure are compared at every scale, luminance only at the coarsest. Between scales, images are
+    averaged over 2x2 pixels. Negative similarities count as 0, because they have no fractional power.
 
     Args:
-        predicted: (n, C, H, W); H and W, halved for each further scale, are at least `window`.
-        target: likewise.
+        predicted: float32 (n, C, H, W); H and W, halved once per further scale, are at least `window`.
+        target: float32 (n, C, H, W).
         window: side of the Gaussian window, odd.
-        data_range: largest less smallest intensity that there can be.
+        data_range: largest possible intensity minus smallest possible one.
         weights: exponents of the scales, finest first.
 
     Returns:
-        (n,) in [0, 1], 1 where both are equal.
+        float32 (n,) in [0, 1], 1 where both are equal.
     """
     product = torch.ones(len(predicted), device=predicted.device)
     for scale, weight in enumerate(weights):
@@ -82,7 +82,7 @@ def ms_ssim(
 
 
 def _similarities(predicted: Tensor, target: Tensor, window: int, data_range: float) -> tuple[Tensor, Tensor]:
-    """Maps of luminance similarity, and of contrast and structure similarity, (n, C, H - window + 1, ...)."""
+    """Compute maps of luminance similarity and of contrast-and-structure similarity, (n, C, H - window + 1, ...)."""
     offsets = torch.arange(window, device=predicted.device) - window // 2
     kernel = torch.exp(-(offsets**2) / (2 * _SIGMA**2))
     kernel = kernel / kernel.sum()

@@ -1,4 +1,4 @@
-"""Motion models of `decoupled` (Li, Leroux, Simoens 2021, sections 3.2 and 6.3): what follows from past codes."""
+"""Motion models of `decoupled`, which judge codes by past codes (Li, Leroux, Simoens 2021, sections 3.2 and 6.3)."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ MotionKind = Literal["conv3d", "conv_lstm", "autoregressive"]
 
 
 class MotionModel(nn.Module, ABC):
-    """Judges the code of a frame by the codes of frames before it."""
+    """Compares the code of a frame with what the codes of earlier frames let expect."""
 
     @abstractmethod
     def judge(self, past: Tensor, actual: Tensor) -> tuple[Tensor, Tensor]:
-        """Expected codes, and how far from expectation the actual ones are.
+        """Compute the expected codes and the errors of the actual ones.
 
         Args:
-            past: (n, k, D, h, w).
-            actual: (n, D, h, w).
+            past: codes of k earlier frames, float32 (n, k, D, h, w).
+            actual: codes to judge, float32 (n, D, h, w).
 
         Returns:
-            The expected codes and the error of each element, higher = less expected, both (n, D, h, w).
+            The expected codes, and the error of each element, higher = less expected. Both are float32 (n, D, h, w).
         """
 
 
 class PredictiveMotion(MotionModel):
-    """Predicts the code; the error is squared (eq. 2, before the mean)."""
+    """A motion model that predicts the code; its error is the squared difference (eq. 2, before the mean)."""
 
     def judge(self, past: Tensor, actual: Tensor) -> tuple[Tensor, Tensor]:
         predicted: Tensor = self(past)
@@ -50,7 +50,15 @@ class PredictiveMotion(MotionModel):
 
 
 class Conv3dMotion(PredictiveMotion):
-    """Three 3x3x3 convolutions, stride 2 in time and 1 in space (section 3.2), then a plain one to the code."""
+    """Three 3x3x3 convolutions with stride 2 in time and 1 in space (section 3.2), then a 1x1 convolution to the code.
+
+    Args:
+        code: channels of the code (D).
+        hidden: channels of the three convolutions.
+
+    Shape:
+        float32 (n, k, D, h, w) -> float32 (n, D, h, w).
+    """
 
     def __init__(self, code: int, hidden: int) -> None:
         super().__init__()
@@ -70,7 +78,15 @@ class Conv3dMotion(PredictiveMotion):
 
 
 class ConvLSTMMotion(PredictiveMotion):
-    """One ConvLSTM layer, which has about the size of the three convolutions, then a plain one to the code."""
+    """One ConvLSTM layer, about as large as the convolutions of `Conv3dMotion`, then a 1x1 convolution to the code.
+
+    Args:
+        code: channels of the code (D).
+        hidden: channels of the ConvLSTM layer.
+
+    Shape:
+        float32 (n, k, D, h, w) -> float32 (n, D, h, w).
+    """
 
     def __init__(self, code: int, hidden: int) -> None:
         super().__init__()
@@ -84,14 +100,19 @@ class ConvLSTMMotion(PredictiveMotion):
 
 
 class AutoregressiveMotion(MotionModel):
-    """Density of the code after Abati et al. 2019; the error is the negative log-likelihood of its elements, in nats.
+    """A density of the code as in Abati et al. 2019; the error is the negative log-likelihood per element, in nats.
 
-    An element of a cell is conditioned on the past codes around the cell and on the elements before it in the same
-    code, so that the expected code (mean of each element's distribution) has seen part of the actual one.
+    An element of a cell is conditioned on the past codes around the cell and on the earlier elements of the same code.
+    The expected code (the mean of each element's distribution) has therefore seen part of the actual one.
+
+    Args:
+        code: channels of the code (D).
+        hidden: channels inside, divided among the elements of the code.
+        inputs: number of past codes (k).
     """
 
     PAST = 2
-    """Steps that each layer looks back."""
+    """Number of earlier steps that each layer sees."""
 
     def __init__(self, code: int, hidden: int, inputs: int) -> None:
         super().__init__()
@@ -107,7 +128,14 @@ class AutoregressiveMotion(MotionModel):
 
 
 def motion_model(kind: MotionKind, code: int, hidden: int, inputs: int) -> MotionModel:
-    """A motion model over `inputs` codes of `code` channels, with `hidden` channels inside."""
+    """Build a motion model.
+
+    Args:
+        kind: which one.
+        code: channels of the code (D).
+        hidden: channels inside the model.
+        inputs: number of past codes (k).
+    """
     if kind == "autoregressive":
         return AutoregressiveMotion(code, hidden, inputs)
     return {"conv3d": Conv3dMotion, "conv_lstm": ConvLSTMMotion}[kind](code, hidden)

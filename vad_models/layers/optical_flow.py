@@ -1,4 +1,4 @@
-"""Optical flow that a loss can be made of: differentiable, without parameters."""
+"""Differentiable optical flow without parameters, for use in a loss."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from torch import Tensor
 __all__ = ["lucas_kanade"]
 
 _LEVELS = 3
-"""Scales, each half of the one before: motion of up to some 5 pixels is found."""
+"""Number of scales, each half the size of the one before; motion of up to about 5 pixels is found."""
 _STEPS = 2
-"""Times that the flow is refined at each scale."""
+"""Number of refinements at each scale."""
 _WINDOW = 7
-"""Pixels, in each direction, that share a flow."""
+"""Side, in pixels, of the window that shares one displacement."""
 _FLOOR = 1e-4
-"""Squared intensity gradient, of images in [0, 1], below which a place has no texture and the flow fades to 0."""
+"""Squared gradient of images in [0, 1] below which a place counts as untextured; displacements fade to 0 there."""
 
 
 def lucas_kanade(first: Tensor, second: Tensor) -> Tensor:
-    """Dense optical flow from coarse to fine (Lucas and Kanade 1981, in the form of Baker and Matthews 2004).
+    """Compute dense optical flow, coarse to fine (Lucas and Kanade 1981, as formulated by Baker and Matthews 2004).
 
-    The equations are weighed by the gradients of `first` alone. The flow thus is smooth in `second`, of which a loss
-    can be taken, and where `first` has no texture, flow and gradient are 0.
+    The equations use the gradients of `first` only. The result is therefore smooth in `second`, so that a loss can be
+    taken of it. Where `first` has no texture, the displacement and its gradient are 0.
 
     Args:
-        first: (n, C, H, W) in [0, 1]; the mean over channels is used.
-        second: (n, C, H, W), the image that the flow leads to.
+        first: float32 (n, C, H, W) in [0, 1]; the mean over the channels is used.
+        second: float32 (n, C, H, W) in [0, 1], the image that the displacement leads to.
 
     Returns:
-        (n, 2, H, W): x and y displacement, in pixels, such that first(p) = second(p + flow(p)).
+        float32 (n, 2, H, W): displacement in x and y, in pixels, such that first(p) = second(p + displacement(p)).
     """
     pyramid = [(first.mean(1, keepdim=True), second.mean(1, keepdim=True))]
     for _ in range(_LEVELS - 1):
@@ -55,7 +55,7 @@ def _mean(values: Tensor) -> Tensor:
 
 
 def _warped(image: Tensor, flow: Tensor) -> Tensor:
-    """The image at p + flow(p), for every pixel p."""
+    """Sample the image at p + displacement(p) for every pixel p."""
     height, width = image.shape[-2:]
     y, x = torch.meshgrid(
         torch.arange(height, device=image.device), torch.arange(width, device=image.device), indexing="ij"

@@ -1,9 +1,9 @@
-"""Methods on patches of a frame (Luo et al. 2019, section 3.6): features of a fixed network, in streams.
+"""Methods that judge the patches of a frame by features of a fixed network (Luo et al. 2019, section 3.6).
 
-A frame is 21 patches of a spatial pyramid. The spatial stream is the frame's own features, the temporal stream their
-maximum over four frames; each has a model of its own, and a frame is as abnormal as its worst patch. The paper also
-takes features of the optical flow; here what stands for them is the motion stream, by how much the features of a patch
-vary over four frames.
+A frame is 21 patches of a spatial pyramid. Their features are read in branches (the paper says streams; here a stream
+is live video): the spatial branch takes a frame's own features, the temporal branch their maximum over four frames.
+Each branch has its own model, and a frame is as abnormal as its worst patch. The paper also uses features of optical
+flow. The motion branch stands in for them: it measures how much the features of a patch vary over four frames.
 """
 
 from __future__ import annotations
@@ -34,36 +34,37 @@ __all__ = [
 ]
 
 Stream = Literal["spatial", "temporal", "motion", "early"]
-"""`spatial`: features of a frame; `temporal`: their maximum over `POOLED` frames; `motion`: their maximum less their
-minimum there; `early`: `spatial` and `temporal`, concatenated."""
+"""Features that a branch takes. `spatial`: those of a frame; `temporal`: their maximum over `POOLED` frames; `motion`:
+their maximum minus their minimum over these frames; `early`: `spatial` and `temporal`, concatenated."""
 
 POOLED = 4
-"""Frames, up to the scored one, whose features the streams beside `spatial` are made of (section 3.6)."""
+"""Number of frames, up to the scored one, that the branches other than `spatial` take features of (section 3.6)."""
 
 _PATCHES = 1 + 4 + 16
-"""Of the spatial pyramid of a frame."""
+"""Number of patches in the spatial pyramid of a frame."""
 
 
 class PatchSettings(MethodSettings):
     """Settings that all methods on patches share."""
 
     backbone: BackboneSettings = BackboneSettings()
-    """The fixed network that the features come from."""
+    """Fixed network that computes the features."""
     streams: dict[Stream, float] = Field(default={"spatial": 1.0, "temporal": 0.5}, min_length=1)
-    """Weight of each stream in `fused`; a stream that is not named does not exist."""
+    """Weight of each branch in `fused`; only the named branches exist."""
     components: int | None = Field(default=None, ge=1)
-    """Principal axes that the features are reduced to; none: all features (the paper)."""
+    """Number of principal axes that the features are reduced to; None keeps all features, as in the paper."""
     standardise: bool = False
-    """Score a patch by its error in deviations from normal errors in the same place; false: the error (the paper)."""
+    """Whether a patch is scored by its error in standard deviations above the normal errors in the same place; false
+    scores it by the error itself, as in the paper."""
     pool: Literal["largest", "mean"] = "largest"
-    """What the frame's score is of the patches' errors."""
+    """How the errors of the patches become the score of the frame."""
 
 
 class PatchSequenceSettings(PatchSettings):
-    """Settings of methods that judge a patch by the frames before it."""
+    """Settings of methods that judge a patch by earlier frames."""
 
     training: Phase
-    """The only phase; its sequences are as long as the windows that are scored."""
+    """The only phase. Its sequences are as long as the windows that are scored."""
 
     @model_validator(mode="after")
     def _long_enough_and_fitted_where_reduced(self) -> PatchSequenceSettings:
@@ -77,32 +78,32 @@ class PatchSequenceSettings(PatchSettings):
 
 
 class PatchModel(nn.Module):
-    """What a stream's patches are judged by."""
+    """Judges the patches of one branch."""
 
     def fit(self, inputs: Tensor) -> None:
-        """Set what is not learned by gradient, from normal patches (B, L, 21, D)."""
+        """Set what is not learned by gradient, from normal patches, float32 (B, L, 21, D)."""
 
     def project(self) -> None:
-        """Bring the parameters back to where they are allowed to be, after a step of the optimiser."""
+        """Bring the parameters back into their allowed range after an optimiser step."""
 
     @abstractmethod
     def forward(self, inputs: Tensor) -> Tensor:
-        """Errors (T, ...) of sequences of patches (T, ..., D)."""
+        """Errors of sequences of patches: float32 (T, ..., D) -> float32 (T, ...), higher = more abnormal."""
 
     def newest(self, inputs: Tensor) -> Tensor:
-        """Errors (...) of the last patch of each sequence."""
+        """Errors of the last patch of each sequence: float32 (T, ..., D) -> float32 (...)."""
         errors: Tensor = self(inputs)
         return errors[-1]
 
 
 class PatchMethod(Method):
-    """A method that judges the patches of each stream by a model.
+    """A method with one model per branch, which judges the patches of the branch.
 
     Args:
-        settings: of the method.
-        size: of the frames.
-        frames: of the window; none: one frame, and those that the temporal maximum needs.
-        build: channels of a stream -> its model.
+        settings: settings of the method.
+        size: size of the frames.
+        frames: frames of a window; None means one frame, plus those that the temporal maximum needs.
+        build: function that builds the model of a branch from its number of channels.
     """
 
     signals: ClassVar[tuple[str, ...]] = ("fused", "spatial", "temporal", "motion")
@@ -110,7 +111,7 @@ class PatchMethod(Method):
     calibrated_on: ClassVar[tuple[str, ...]] = ("spatial", "temporal", "motion")
 
     models: Mapping[str, Any]
-    """Stream -> `PatchModel`."""
+    """The `PatchModel` of each branch."""
 
     def __init__(
         self, settings: PatchSettings, size: FrameSize, frames: int | None, build: Callable[[int], PatchModel]
@@ -164,7 +165,7 @@ class PatchMethod(Method):
         self.streams.calibrate(scores)
 
     def _errors(self, features: Features) -> dict[str, Tensor]:
-        """Errors of the windows' last frames, stream -> (windows, 21)."""
+        """Compute the errors of the windows' last frames, (windows, 21) per branch."""
         length = self.clip.frames - self.streams.warmup
         streams: dict[str, Tensor] = self.streams(features["patches"])
         return {
@@ -174,12 +175,12 @@ class PatchMethod(Method):
 
 
 class PatchSequenceMethod(PatchMethod):
-    """A method whose window is a training sequence.
+    """A method on patches whose windows are as long as its training sequences.
 
     Args:
-        settings: of the method.
-        size: of the frames.
-        build: channels of a stream -> its model.
+        settings: settings of the method.
+        size: size of the frames.
+        build: function that builds the model of a branch from its number of channels.
     """
 
     def __init__(
@@ -193,15 +194,21 @@ class PatchSequenceMethod(PatchMethod):
 
 
 class PatchStreams(nn.Module):
-    """From the patches of frames to the streams that are coded, and from the streams' errors to scores.
+    """Turns the patches of frames into the inputs of the branches, and the errors of the branches into scores.
 
     Args:
-        weights: of the streams in the fused score; a stream that is not named does not exist.
-        channels: D of a patch.
-        components: principal axes that a stream is reduced to, fitted on normal patches and scaled to a mean squared
-            length of 1; none: features as they come.
-        standardise: compare each patch's error with the errors of normal video in the same place, as seen in training.
-        pool: what a stream's score is of its patches' errors.
+        weights: weight of each branch in the fused score; only the named branches exist.
+        channels: channels of a patch (D).
+        components: number of principal axes that the features of a branch are reduced to. They are fitted on normal
+            patches and scaled to a mean squared length of 1. None leaves the features as they are.
+        standardise: whether each patch's error is compared with the errors of normal training video in the same place.
+        pool: how the errors of a branch's patches become its score.
+
+    Attributes:
+        channels: channels of the inputs of each branch.
+
+    Shape:
+        float32 (..., n, P, D) -> per branch float32 (..., n - warmup, P, channels of the branch).
 
     Raises:
         SettingsError: there are fewer channels than components.
@@ -223,7 +230,7 @@ class PatchStreams(nn.Module):
         self.pool = pool
         self.reduced = components is not None
         self.channels: dict[str, int] = {}
-        """Of each stream."""
+        """Channels of the inputs of each branch."""
         for stream in self.weights:
             raw = 2 * channels if stream == "early" else channels
             if components is not None:
@@ -236,7 +243,7 @@ class PatchStreams(nn.Module):
                 self.register_buffer(f"{stream}_axes", torch.eye(raw, components))
             self.channels[stream] = components or raw
         if standardise:
-            # Without weights of its own, it only keeps the running mean and variance of the errors of training.
+            # It has no weights; it only tracks the running mean and variance of the training errors.
             self.usual = nn.ModuleDict(
                 {stream: nn.BatchNorm1d(_PATCHES, momentum=0.01, affine=False) for stream in self.weights}
             )
@@ -246,11 +253,11 @@ class PatchStreams(nn.Module):
 
     @property
     def warmup(self) -> int:
-        """Frames at the beginning that only serve the temporal maximum."""
+        """Number of frames at the beginning that only serve the temporal maximum."""
         return 0 if set(self.weights) == {"spatial"} else POOLED - 1
 
     def forward(self, patches: Tensor) -> dict[str, Tensor]:
-        """Patches (..., n, P, D) -> stream -> (..., n - warmup, P, channels of the stream)."""
+        """Compute the inputs of each branch from patches (..., n, P, D)."""
         streams = self._raw(patches)
         if not self.reduced:
             return streams
@@ -260,7 +267,7 @@ class PatchStreams(nn.Module):
         }
 
     def fit(self, patches: Tensor) -> None:
-        """Take the principal axes of normal patches, (B, L, P, D), where the streams are reduced."""
+        """Compute the principal axes of normal patches, float32 (B, L, P, D), if the features are reduced."""
         if not self.reduced:
             return
         for stream, values in self._raw(patches).items():
@@ -273,22 +280,23 @@ class PatchStreams(nn.Module):
             self.get_buffer(f"{stream}_axes").copy_(axes[:, -kept:].flip(-1) / length)
 
     def watch(self, errors: Mapping[str, Tensor]) -> None:
-        """Learn what is usual from the errors of a training step, (..., P) of each stream."""
+        """Learn which errors are usual from those of a training step, float32 (..., P) per branch."""
         if self.standardise and self.training:
             for stream, error in errors.items():
                 self.usual[stream](error.detach().flatten(0, -2))
 
     def calibrate(self, scores: Mapping[str, Tensor]) -> None:
-        """Take the ends of each stream's scores of normal video, which the fused score is normalised by."""
+        """Store the range of each branch's scores of normal video, float32 (n,), which normalises the fused score."""
         for index, stream in enumerate(self.weights):
             if stream in scores:
                 self.lowest[index], self.highest[index] = scores[stream].aminmax()
 
     def scores(self, errors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Errors of each stream's patches (m, P) -> signals (m,): the patches of each stream pooled, and `fused`.
+        """Compute the signals, float32 (m,) each, from the errors of each branch's patches, float32 (m, P).
 
-        `fused` is the weighted sum of eq. 14, with the ends of normal video instead of those of the test video, which
-        a camera does not know. A stream that does not exist scores 0.
+        The signals are the pooled errors of each branch, and `fused`: the weighted sum of eq. 14, normalised by the
+        range of normal video instead of the range of the test video, which a live camera does not know. A branch that
+        does not exist scores 0.
         """
         pooled = {
             stream: error.amax(-1) if self.pool == "largest" else error.mean(-1)
@@ -299,7 +307,10 @@ class PatchStreams(nn.Module):
         return {"fused": self._fused(pooled), **alone}
 
     def error_map(self, errors: Mapping[str, Tensor]) -> Tensor:
-        """Errors of each stream's 21 patches (m, 21) -> (m, 4, 4): the mean, per cell, of the patches that hold it."""
+        """Map the errors of each branch's 21 patches, float32 (m, 21), onto cells, float32 (m, 4, 4).
+
+        The value of a cell is the mean over the patches that contain it.
+        """
         whole, quarters, cells = self._fused(self._compared(errors)).split([1, 4, 16], dim=-1)
         upsampled = [
             level.unflatten(-1, (side, side))
@@ -310,7 +321,7 @@ class PatchStreams(nn.Module):
         return torch.stack(upsampled).mean(0)
 
     def _compared(self, errors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Errors in deviations from the usual, where that is asked for."""
+        """Express errors in standard deviations above the usual error, if `standardise` is set."""
         if not self.standardise:
             return errors
         compared = {}

@@ -1,4 +1,4 @@
-"""Spatial pyramid of a fixed network's features (Luo et al. 2019, section 3.6): 21 vectors a frame."""
+"""Spatial pyramid of a fixed network's features (Luo et al. 2019, section 3.6): 21 vectors per frame."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ _SIDES = (1, 2, 4)
 
 
 class PyramidFeatures(nn.Module):
-    """The whole frame, its quarters, and its 4 x 4 cells, row by row: of each, the maximum of every feature.
+    """Maxima of each feature over the whole frame, over its quarters, and over its 4 x 4 cells, row by row.
 
-    Features are as the network gives them; the paper does not normalise them. Grey frames are repeated to three
-    channels. Where the map would be smaller than 4 x 4, frames are enlarged until it is not.
+    Features are not normalised, as in the paper. Grey frames are repeated to three channels. Frames are enlarged where
+    the map would otherwise be smaller than 4 x 4.
 
     Args:
-        settings: of the network.
-        size: of the frames.
+        settings: settings of the network.
+        size: size of the frames.
 
     Attributes:
-        channels: of a vector (D).
-        key: of all that the features depend on beside the frames, fit for a folder.
+        channels: channels of a vector (D).
+        key: folder name that stands for everything that the features depend on except the frames.
 
-    Shape: float32 (n, C, H, W) in [0, 1] -> (n, 21, D).
+    Shape:
+        float32 (n, C, H, W) in [0, 1] -> float32 (n, 21, D).
     """
 
     def __init__(self, settings: BackboneSettings, size: FrameSize) -> None:
@@ -41,7 +42,7 @@ class PyramidFeatures(nn.Module):
 
     @torch.no_grad()
     def forward(self, frames: Tensor) -> Tensor:
-        # One by one on a CPU: the maps of one frame stay in its cache, which is 2 to 3 times as fast.
+        # One frame at a time on a CPU: its maps stay in the cache, which is 2 to 3 times as fast.
         parts = frames.split(1 if frames.device.type == "cpu" else 64)
         return torch.cat([self._vectors(part) for part in parts])
 

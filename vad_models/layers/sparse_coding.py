@@ -1,11 +1,11 @@
-"""Sparse coding of patch features over time (Luo et al. 2019), as `tsc` and `srnn_ae` share it.
+"""Sparse coding of patch features over time (Luo et al. 2019), shared by `tsc` and `srnn_ae`.
 
-The objective of a frame, with the codes of the frame before fixed, over codes >= 0:
+The objective of a frame, minimised over codes >= 0 with the previous frame's codes fixed, is
 
     1/2 ||x_t - A a_t||^2  +  lambda_1 ||a_t||_1  +  1/2 lambda_2 S_(t-1,t) ||a_t - a_(t-1)||^2
 
-Eq. 2 is printed without the halves of eq. 1; with them, algorithm 1 is its proximal gradient descent, step for step.
-The soft threshold of the paper, max(x - b, 0), is the one of non-negative codes.
+Eq. 2 is printed without the halves of eq. 1. With them, algorithm 1 is exactly its proximal gradient descent. The
+paper's soft threshold, max(x - b, 0), is that of non-negative codes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
 
 
 def soft_threshold(values: Tensor, threshold: Tensor | float) -> Tensor:
-    """max(values - threshold, 0)."""
+    """Soft threshold of non-negative codes, max(values - threshold, 0): the same shape and dtype as `values`."""
     return F.relu(values - threshold)
 
 
@@ -38,15 +38,18 @@ def objective(
     weight: Tensor,
     sparsity: Tensor | float,
 ) -> Tensor:
-    """The objective above, (...,).
+    """Compute the objective above.
 
     Args:
-        inputs: features x_t, (..., D).
+        inputs: features x_t, float32 (..., D).
         codes: a_t, (..., N), non-negative.
         before: a_(t-1), (..., N).
         dictionary: A, (D, N).
         weight: lambda_2 S_(t-1,t), (...,).
         sparsity: lambda_1.
+
+    Returns:
+        float32 (...,), >= 0.
     """
     misfit = (inputs - F.linear(codes, dictionary)).square().sum(-1)
     return 0.5 * misfit + sparsity * codes.sum(-1) + 0.5 * weight * (codes - before).square().sum(-1)
@@ -61,9 +64,13 @@ def sista_step(
     sparsity: Tensor | float,
     gamma: Tensor | float,
 ) -> Tensor:
-    """Lines 4 and 5 of algorithm 1: a proximal gradient step of length 1 / gamma; arguments as for `objective`.
+    """Take a proximal gradient step of length 1 / gamma (lines 4 and 5 of algorithm 1).
 
-    It never raises the objective where gamma >= ||A||^2 + the largest weight.
+    The step never raises the objective where gamma >= ||A||^2 + the largest weight. The other arguments are those of
+    `objective`.
+
+    Returns:
+        The new codes, (..., N), non-negative.
     """
     gradient = (F.linear(codes, dictionary) - inputs) @ dictionary + weight[..., None] * (codes - before)
     return soft_threshold(codes - gradient / gamma, sparsity / gamma)
@@ -79,17 +86,17 @@ def sista(
     gamma: Tensor | float,
     steps: int,
 ) -> Tensor:
-    """Sequential iterative soft-thresholding (algorithm 1), differentiable in everything.
+    """Run sequential iterative soft-thresholding (algorithm 1), differentiable in all its arguments.
 
     Args:
-        inputs: features x_1..x_T, (T, ..., D).
-        similarity: S of neighbouring frames, (T - 1, ...). The first frame has no neighbour and is tied to nothing.
+        inputs: features x_1..x_T, float32 (T, ..., D).
+        similarity: S of neighbouring frames, (T - 1, ...). The first frame has no earlier neighbour and no such term.
         dictionary: A, (D, N).
-        start: a_0, (N,), where the first frame's iteration begins.
+        start: a_0, (N,), where the first frame's iteration starts.
         sparsity: lambda_1.
         coherence: lambda_2.
         gamma: inverse length of a step.
-        steps: K, per frame.
+        steps: steps per frame (K).
 
     Returns:
         Codes a_1..a_T, (T, ..., N), non-negative.
@@ -106,17 +113,33 @@ def sista(
 
 
 def gaussian_similarity(inputs: Tensor, bandwidth: float) -> Tensor:
-    """exp(-||x_t - x_(t-1)||^2 / bandwidth), eq. 10, delta^2 = `bandwidth`: (T, ..., D) -> (T - 1, ...) in [0, 1]."""
+    """Similarity of neighbouring frames, exp(-||x_t - x_(t-1)||^2 / bandwidth) (eq. 10, delta^2 = `bandwidth`).
+
+    Args:
+        inputs: features, float32 (T, ..., D).
+        bandwidth: > 0.
+
+    Returns:
+        float32 (T - 1, ...) in [0, 1].
+    """
     return torch.exp(-inputs.diff(dim=0).square().sum(-1) / bandwidth)
 
 
 def spectral_bound(dictionary: Tensor) -> Tensor:
-    """||A||^2, the largest curvature of the reconstruction error: a scalar."""
+    """Largest curvature of the reconstruction error, ||A||^2: (D, N) -> a scalar, without gradient."""
     return torch.linalg.matrix_norm(dictionary.detach(), 2).square()
 
 
 def random_columns(inputs: Tensor, count: int) -> Tensor:
-    """A dictionary (D, count) of unit columns: features (..., D) drawn at random (again, where they are too few)."""
+    """Draw a dictionary of unit columns from features.
+
+    Args:
+        inputs: features, float32 (..., D). They are drawn without replacement, and again where they are too few.
+        count: number of columns.
+
+    Returns:
+        float32 (D, count).
+    """
     rows = inputs.flatten(0, -2)
     picks = torch.cat([torch.randperm(len(rows)) for _ in range(-(-count // len(rows)))])[:count]
     return F.normalize(rows[picks], dim=-1).T.contiguous()

@@ -1,4 +1,4 @@
-"""U-Net (Ronneberger et al. 2015) of any depth and width."""
+"""U-Net (Ronneberger et al. 2015) with any number of levels and channels."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ __all__ = ["UNet"]
 
 
 class UNet(nn.Module):
-    """Two convolutions a level, max-pooling down, transposed convolution up, skips concatenated; ReLU throughout.
+    """An encoder and a decoder with skip connections between levels of the same size.
+
+    Each level has two 3x3 convolutions with ReLU. Max-pooling leads down, transposed convolutions with ReLU lead up,
+    and skips are concatenated.
 
     Args:
-        inputs: channels in.
-        outputs: channels out, unbounded (the last layer is a plain convolution).
-        channels: of the levels, finest first; each further level halves height and width.
-        normalise: batch normalisation after each 3x3 convolution.
+        inputs: input channels.
+        outputs: output channels.
+        channels: channels of each level, finest first; each further level halves height and width.
+        normalise: whether batch normalisation follows each 3x3 convolution.
 
-    Shape: (n, inputs, H, W) -> (n, outputs, H, W), H and W multiples of 2 ** (len(channels) - 1).
+    Shape:
+        float32 (n, inputs, H, W) -> float32 (n, outputs, H, W), unbounded. H and W must be multiples of
+        2 ** (len(channels) - 1). Level l (from 0) works on (n, channels[l], H / 2 ** l, W / 2 ** l).
     """
 
     def __init__(self, inputs: int, outputs: int, channels: Sequence[int], normalise: bool = False) -> None:
@@ -56,6 +61,6 @@ def _double(inputs: int, outputs: int, normalise: bool) -> nn.Sequential:
 def _layers(inputs: int, outputs: int, normalise: bool) -> list[nn.Module]:
     convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=not normalise)
     normalisation = [nn.BatchNorm2d(outputs)] if normalise else []
-    # Without normalisation, torch's default weights would let the activations fade from layer to layer.
+    # With torch's default weights and no normalisation, activations would fade from layer to layer.
     nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
     return [convolution, *normalisation, nn.ReLU(inplace=True)]

@@ -8,18 +8,18 @@ __all__ = ["stack_windows", "windows"]
 
 
 def windows(values: Tensor, length: int) -> Tensor:
-    """Every window of `length` consecutive entries of the time axis, without copying.
+    """View every window of `length` consecutive entries of the time axis, without copying.
 
     Args:
-        values: (..., n, C, H, W).
-        length: entries of a window.
+        values: (..., n, C, H, W), any dtype.
+        length: entries of a window, at most n.
 
     Returns:
-        (..., n - length + 1, length, C, H, W).
+        A view (..., n - length + 1, length, C, H, W).
     """
     return values.unfold(-4, length, 1).movedim(-1, -4)
 
 
 def stack_windows(values: Tensor, length: int) -> Tensor:
-    """Windows with their frames stacked in channels: (..., n, C, H, W) -> (..., n - length + 1, length * C, H, W)."""
+    """Stack the frames of every window in channels: (..., n, C, H, W) -> (..., n - length + 1, length * C, H, W)."""
     return windows(values, length).flatten(-4, -3)

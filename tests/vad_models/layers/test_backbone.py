@@ -161,7 +161,7 @@ def test_a_missing_package_says_where_to_get_it(package: str, monkeypatch: pytes
 def test_weights_with_another_digest_are_refused(checkpoint: Path) -> None:
     settings = BackboneSettings(backbone="resnet", checkpoint=str(checkpoint), sha256="0" * 64, stage=4)
     with pytest.raises(
-        SettingsError, match=rf"have SHA-256 [0-9a-f]{{64}}, not {'0' * 64}: get the file anew"
+        SettingsError, match=rf"have SHA-256 [0-9a-f]{{64}}, not {'0' * 64}: get the file again"
     ):
         Backbone(settings)
 
