@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
 import yaml
 from pydantic import (
@@ -18,15 +18,12 @@ from pydantic import (
     Field,
     PlainSerializer,
     ValidationError,
-    model_validator,
 )
 
 from vad_models.errors import SettingsError
 
 __all__ = [
     "BenchmarkSettings",
-    "ContaminationSettings",
-    "Count",
     "DatasetSettings",
     "EvaluationSettings",
     "FrameSize",
@@ -34,10 +31,7 @@ __all__ = [
     "MethodEntry",
     "Params",
     "Profile",
-    "Rain",
-    "RobustnessSettings",
-    "Sampling",
-    "SubsamplingSettings",
+    "StudySettings",
     "load_params",
     "validated",
 ]
@@ -47,14 +41,8 @@ Profile = Literal["paper", "cpu", "demo"]
 
 Normalisation = Literal["none", "per_video", "sliding", "training", "causal"]
 
-Rain = Literal["none", "drizzle", "heavy", "torrential"]
-
-Sampling = Literal["runs", "random"]
-
-Count = Annotated[int, Field(ge=0)] | Literal["all"]
-"""Of frames."""
-
 _M = TypeVar("_M", bound=BaseModel)
+_S = TypeVar("_S", bound="StudySettings")
 
 
 class FrameSize(NamedTuple):
@@ -141,55 +129,11 @@ class EvaluationSettings(Frozen):
     """Budget that the label-free threshold is calibrated for on held-out normal video."""
 
 
-class RobustnessSettings(Frozen):
-    """The grid of distortions that trained methods are scored under."""
+class StudySettings(Frozen):
+    """Base of the settings of a study, an entry of `studies:`. Each study has a class of its own (`flows/studies/`)."""
 
     methods: tuple[str, ...] = ()
-    """Keys of `methods:`; none: those of `benchmark.methods`."""
-    brightness: tuple[float, ...] = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
-    """Factors of the intensities, crossed with `rain` (Li et al. 2021, Fig. 5)."""
-    rain: tuple[Rain, ...] = ("none", "drizzle", "heavy", "torrential")
-    """Kinds of rain."""
-    distortions: tuple[str, ...] = ()
-    """Functions of `vad_models/studies/distortions.py`, each at every severity; none: all of them."""
-    severities: tuple[Annotated[int, Field(ge=1, le=5)], ...] = (1, 2, 3, 4, 5)
-    """Mild to severe."""
-    seed: int = 0
-    """Of everything random in the distortions."""
-
-
-class ContaminationSettings(Frozen):
-    """How much abnormal video is put into the training of the study of contaminated training, and how."""
-
-    methods: tuple[str, ...] = ()
-    """Keys of `methods:`; none: those of `benchmark.methods`."""
-    counts: tuple[Count, ...] = Field(default=(0, 50, 100, 200, 400, 800, "all"), min_length=1)
-    """Abnormal frames in training, a cell each (Li et al. 2021, Fig. 6)."""
-    sampling: Sampling = "runs"
-    """`runs`: whole abnormal stretches, as a camera records them. `random`: scattered pieces of `run` frames."""
-    run: int = Field(default=20, ge=1)
-    """Consecutive abnormal frames of a run at least; no less than the training sequence of any compared method."""
-    exclude: bool = True
-    """Leave the videos that may contaminate out of the test set, in every cell."""
-
-    @model_validator(mode="after")
-    def _runs_fit_into_counts(self) -> Self:
-        for count in self.counts:
-            if count != "all" and 0 < count < self.run:
-                raise ValueError(
-                    f"counts holds {count}, but a run has {self.run} abnormal frames at least: "
-                    "raise the count, or lower run"
-                )
-        return self
-
-
-class SubsamplingSettings(Frozen):
-    """Which frames the study of frame subsampling keeps."""
-
-    methods: tuple[str, ...] = ()
-    """Keys of `methods:`; none: those of `benchmark.methods`."""
-    steps: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(1, 2, 3, 5, 8, 10), min_length=1)
-    """Every d-th frame is kept, in training and test; a cell each."""
+    """Labels of methods or variants; empty means those of `benchmark.methods`."""
 
 
 class MethodEntry(Frozen):
@@ -214,9 +158,8 @@ class Params(Frozen):
     benchmark: BenchmarkSettings
     datasets: dict[str, DatasetSettings]
     evaluation: EvaluationSettings = EvaluationSettings()
-    robustness: RobustnessSettings = RobustnessSettings()
-    contamination: ContaminationSettings = ContaminationSettings()
-    subsampling: SubsamplingSettings = SubsamplingSettings()
+    studies: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Name of a study -> its settings, which `study` validates."""
     methods: dict[str, MethodEntry]
 
     def method_settings(self, label: str, profile: Profile) -> dict[str, Any]:
@@ -247,6 +190,14 @@ class Params(Frozen):
             method = self.methods[member].variant_of or member
             members[member] = {"method": method, "signals": signals, "settings": settings}
         return {**values, "members": members}
+
+    def study(self, name: str, settings: type[_S]) -> _S:
+        """Settings of study `name`; the defaults of `settings` where `studies:` has no entry for it.
+
+        Raises:
+            SettingsError: a key is unknown, or a value is not allowed.
+        """
+        return validated(settings, self.studies.get(name, {}), f"studies.{name}")
 
     def dataset(self, name: str) -> DatasetSettings:
         """Settings of dataset `name`; those of `default` where it has none of its own."""

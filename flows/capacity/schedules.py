@@ -13,7 +13,7 @@ from flows.results.tables import read_results
 from vad_models.errors import JobError
 from vad_models.jobs.job import label_of
 from vad_models.settings import Params
-from vad_models.studies.conditions import conditions
+from vad_models.studies.conditions import RobustnessSettings, conditions
 
 __all__ = ["Costs", "Matrix", "Schedule", "make_matrix", "measured_costs", "schedule"]
 
@@ -97,10 +97,11 @@ def make_matrix(params: Params, costs: Costs, cameras: Sequence[Footage]) -> Mat
         )
         for last in (False, True)
     )
-    labels = params.robustness.methods or params.benchmark.methods
+    robustness = params.study("robustness", RobustnessSettings)
+    labels = robustness.methods or params.benchmark.methods
     tested = [camera.test_frames for camera in cameras if camera.test_frames]
     return Matrix(
-        stages, tuple(costs.cell(labels, frames) for _ in conditions(params.robustness) for frames in tested)
+        stages, tuple(costs.cell(labels, frames) for _ in conditions(robustness) for frames in tested)
     )
 
 

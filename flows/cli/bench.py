@@ -88,13 +88,14 @@ def grid(
     """
     from flows.benchmark.jobs import plan
     from flows.execution.slots import slots, threads_of_a_job
-    from vad_models.studies.conditions import conditions
+    from vad_models.studies.conditions import RobustnessSettings, conditions
     from vad_models.studies.grid_cost import measure_grid
 
     here = project()
     jobs = plan(here, dataset, method or ["decoupled", "frame_difference"], [camera], [seed])
     store = here.store(jobs[0])
-    weather = [one for one in conditions(here.params.robustness) if one.distortion == "weather"]
+    settings = here.params.study("robustness", RobustnessSettings)
+    weather = [one for one in conditions(settings) if one.distortion == "weather"]
     directories = [here.directory(job) for job in jobs]
     threads = threads_of_a_job(len(weather))
     speed = measure_grid(directories, store.videos(camera, "test"), weather, slots(), threads)

@@ -18,8 +18,8 @@ from vad_models.data.files import atomic_path
 from vad_models.data.frame_store import resized
 from vad_models.data.layouts import RawVideo
 from vad_models.errors import DataError
-from vad_models.settings import FrameSize, RobustnessSettings
-from vad_models.studies.conditions import Condition, conditions
+from vad_models.settings import FrameSize
+from vad_models.studies.conditions import Condition, RobustnessSettings, conditions
 
 __all__ = ["severity_sheet", "weather_sheet", "write_contact_sheets"]
 
@@ -46,7 +46,7 @@ def write_contact_sheets(project: Project, dataset: str, folder: Path) -> list[P
     video = next((video for video in raw.videos if video.split == "test"), None)
     if video is None:
         raise DataError(f"data/{dataset} has no test video to distort: choose another dataset.")
-    settings = project.params.robustness
+    settings = project.params.study("robustness", RobustnessSettings)
     sheets = {"distortions": severity_sheet(video, settings), "weather": weather_sheet(video, settings)}
     for name, figure in sheets.items():
         with atomic_path(folder / f"{name}.jpg") as temporary:

@@ -32,8 +32,13 @@ from flows.studies.trainings import study_training
 from flows.tracking.study_runs import Sweep, log_grid
 from vad_models.jobs.finished import FinishedJob
 from vad_models.jobs.job import Job
-from vad_models.settings import Count
-from vad_models.studies.contamination import ContaminatedJob, contaminated_jobs, contaminating_videos
+from vad_models.studies.contamination import (
+    ContaminatedJob,
+    ContaminationSettings,
+    Count,
+    contaminated_jobs,
+    contaminating_videos,
+)
 
 __all__ = ["contamination"]
 
@@ -85,7 +90,14 @@ def contamination(
         VadError: the frames are not derived, hold too few abnormal ones, or a job failed.
     """
     project = Project.at(root)
-    jobs = plan(project, dataset, methods or list(project.params.contamination.methods), cameras, seeds)
+    settings = project.params.study("contamination", ContaminationSettings)
+    jobs = plan(
+        project,
+        dataset,
+        methods or list(settings.methods),
+        cameras,
+        seeds,
+    )
     cells = [cell for job in jobs for cell in _cells(project, job)]
     train_jobs(project, [cell.job for cell in cells if not isinstance(cell.job, ContaminatedJob)])
     threads = threads_of_a_job(len(cells))
@@ -109,7 +121,7 @@ def contamination(
 
 def _cells(project: Project, job: Job) -> list[Cell]:
     """The cells of a plain job; none where no test video is labelled."""
-    settings = project.params.contamination
+    settings = project.params.study("contamination", ContaminationSettings)
     store = project.store(job)
     if all(video.abnormal is None for video in job.videos(store, "test")):
         return []
@@ -121,7 +133,7 @@ def _cells(project: Project, job: Job) -> list[Cell]:
 @task(task_run_name="{cell.title}", **RETRIES)
 def measure_cell(project: Project, cell: Cell, threads: int) -> list[Row]:
     """Rows of a cell, trained where it has to be; read where it is measured already."""
-    settings = project.params.contamination
+    settings = project.params.study("contamination", ContaminationSettings)
     named = {"sampling": settings.sampling, "exclude": settings.exclude, "count": str(cell.count)}
     finished = FinishedJob(cell.job, project.directory(cell.job))
     title = f"{settings.sampling}-{cell.count}"

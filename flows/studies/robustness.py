@@ -34,7 +34,7 @@ from flows.studies.tables import study_table
 from flows.tracking.study_runs import Sweep, log_grid
 from vad_models.jobs.finished import FinishedJob, read_finished
 from vad_models.studies import distortions
-from vad_models.studies.conditions import Condition, conditions, score_under
+from vad_models.studies.conditions import Condition, RobustnessSettings, conditions, score_under
 
 __all__ = ["robustness"]
 
@@ -60,8 +60,15 @@ def robustness(
         VadError: the frames are not derived, a job failed, or the grid names what does not exist.
     """
     project = Project.at(root)
-    grid = conditions(project.params.robustness)
-    jobs = plan(project, dataset, methods or list(project.params.robustness.methods), cameras, seeds)
+    settings = project.params.study("robustness", RobustnessSettings)
+    grid = conditions(settings)
+    jobs = plan(
+        project,
+        dataset,
+        methods or list(settings.methods),
+        cameras,
+        seeds,
+    )
     train_jobs(project, jobs)
     trained = [read_finished(project.directory(job)) for job in jobs]
     rows = _measure_grid(project, dataset, grid, [one for one in trained if one.labelled])
@@ -92,7 +99,7 @@ def measure_cell(
     """Rows of all methods of one camera under one condition; those that are measured already are read."""
     facts = {
         "condition": condition.model_dump(),
-        "seed": project.params.robustness.seed,
+        "seed": project.params.study("robustness", RobustnessSettings).seed,
         "code": hashlib.sha256(inspect.getsource(distortions).encode()).hexdigest(),
     }
     files = {
@@ -118,7 +125,8 @@ def _measure_missing(
     store = project.store(job)
     videos = store.videos(None if job.camera == "all" else job.camera, "test")
     models = {one.job.title: trained_model(one) for one in missing}
-    tables = score_under(condition, models, videos, project.params.robustness.seed, threads)
+    settings = project.params.study("robustness", RobustnessSettings)
+    tables = score_under(condition, models, videos, settings.seed, threads)
     for finished in missing:
         held_out = finished.scores[finished.scores["split"] == "holdout"]
         scores = pd.concat([held_out, tables[finished.job.title]], ignore_index=True)

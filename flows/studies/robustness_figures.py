@@ -14,7 +14,7 @@ from flows.results.figures import (
     series_colours,
 )
 from flows.results.heat_maps import heat_maps, variant_title
-from vad_models.settings import Rain
+from vad_models.studies.conditions import Rain
 
 __all__ = ["severity_figure", "weather_figure"]
 

@@ -34,7 +34,7 @@ from flows.tracking.study_runs import Sweep, log_grid
 from vad_models.errors import SettingsError
 from vad_models.jobs.finished import FinishedJob, read_finished
 from vad_models.jobs.job import Job
-from vad_models.studies.subsampling import SubsampledJob, shortage
+from vad_models.studies.subsampling import SubsampledJob, SubsamplingSettings, shortage
 
 __all__ = ["subsampling"]
 
@@ -86,7 +86,14 @@ def subsampling(
         VadError: the frames are not derived, or a job failed.
     """
     project = Project.at(root)
-    jobs = plan(project, dataset, methods or list(project.params.subsampling.methods), cameras, seeds)
+    settings = project.params.study("subsampling", SubsamplingSettings)
+    jobs = plan(
+        project,
+        dataset,
+        methods or list(settings.methods),
+        cameras,
+        seeds,
+    )
     cells = [cell for job in jobs for cell in _cells(project, job)]
     train_jobs(project, jobs)
     threads = threads_of_a_job(len(cells))
@@ -108,12 +115,12 @@ def _cells(project: Project, job: Job) -> list[Cell]:
     """The cells of a plain job that can be trained and scored."""
     if job.members:
         raise SettingsError(
-            f"subsampling.methods = {job.label} is not allowed: it combines methods that are trained by themselves; "
-            f"take those: {', '.join(job.members)}."
+            f"studies.subsampling.methods = {job.label} is not allowed: it combines methods that are "
+            f"trained by themselves; take those: {', '.join(job.members)}."
         )
     store = project.store(job)
     cells = []
-    for step in dict.fromkeys(project.params.subsampling.steps):
+    for step in dict.fromkeys(project.params.study("subsampling", SubsamplingSettings).steps):
         cell = Cell(job, step)
         reason = shortage(cell.job, store)
         if reason is None:

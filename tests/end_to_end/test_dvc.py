@@ -15,7 +15,8 @@ import pytest
 from flows.project.datasets import track_dataset
 
 GRID = """
-robustness: {methods: [conv_ae], brightness: [1.0], rain: [none], distortions: [fog], severities: [5]}
+studies:
+  robustness: {methods: [conv_ae], brightness: [1.0], rain: [none], distortions: [fog], severities: [5]}
 """
 
 ROOT = Path(__file__).parents[2]

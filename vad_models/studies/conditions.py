@@ -8,20 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 import torch
+from pydantic import Field
 
 from vad_models.contract import Method
 from vad_models.data.clips import Excerpt
 from vad_models.data.frame_store import Video
 from vad_models.errors import SettingsError
 from vad_models.scoring import score_excerpts
-from vad_models.settings import Frozen, Rain, RobustnessSettings
+from vad_models.settings import Frozen, StudySettings
 from vad_models.studies.distortions import DISTORTIONS, distort, weather
 
-__all__ = ["Condition", "conditions", "score_under"]
+__all__ = ["Condition", "Rain", "RobustnessSettings", "conditions", "score_under"]
+
+Rain = Literal["none", "drizzle", "heavy", "torrential"]
+
+
+class RobustnessSettings(StudySettings):
+    """The grid of distortions that trained methods are scored under."""
+
+    brightness: tuple[float, ...] = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+    """Factors of the intensities, crossed with `rain` (Li et al. 2021, Fig. 5)."""
+    rain: tuple[Rain, ...] = ("none", "drizzle", "heavy", "torrential")
+    """Kinds of rain."""
+    distortions: tuple[str, ...] = ()
+    """Functions of `vad_models/studies/distortions.py`, each at every severity; empty means all of them."""
+    severities: tuple[Annotated[int, Field(ge=1, le=5)], ...] = (1, 2, 3, 4, 5)
+    """Mild to severe."""
+    seed: int = 0
+    """Of everything random in the distortions."""
 
 
 class Condition(Frozen):
@@ -65,7 +84,7 @@ def conditions(settings: RobustnessSettings) -> list[Condition]:
     for name in names:
         if name not in DISTORTIONS:
             raise SettingsError(
-                f"robustness.distortions names {name!r}; the distortions there are: {', '.join(DISTORTIONS)}."
+                f"studies.robustness.distortions names {name!r}; the distortions there are: {', '.join(DISTORTIONS)}."
             )
     grid = [
         Condition(distortion="weather", brightness=brightness, rain=rain)

@@ -9,18 +9,56 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from vad_models.data.clips import Excerpt
 from vad_models.data.frame_store import FrameStore, Video
 from vad_models.errors import DataError, SettingsError
 from vad_models.jobs.job import Job
-from vad_models.settings import ContaminationSettings, Count, Frozen, Sampling
+from vad_models.settings import Frozen, StudySettings
 from vad_models.studies.study_job import StudyJob, longest_sequence
 
-__all__ = ["ContaminatedJob", "Passage", "contaminated_jobs", "contaminating_videos", "passages"]
+__all__ = [
+    "ContaminatedJob",
+    "ContaminationSettings",
+    "Count",
+    "Passage",
+    "Sampling",
+    "contaminated_jobs",
+    "contaminating_videos",
+    "passages",
+]
+
+Sampling = Literal["runs", "random"]
+
+Count = Annotated[int, Field(ge=0)] | Literal["all"]
+"""Abnormal frames; `all` means as many as there are."""
+
+
+class ContaminationSettings(StudySettings):
+    """How much abnormal video is put into the training of the study of contaminated training, and how."""
+
+    counts: tuple[Count, ...] = Field(default=(0, 50, 100, 200, 400, 800, "all"), min_length=1)
+    """Abnormal frames in training, a cell each (Li et al. 2021, Fig. 6)."""
+    sampling: Sampling = "runs"
+    """`runs`: whole abnormal stretches, as a camera records them. `random`: scattered pieces of `run` frames."""
+    run: int = Field(default=20, ge=1)
+    """Consecutive abnormal frames of a run at least; no less than the training sequence of any compared method."""
+    exclude: bool = True
+    """Leave the videos that may contaminate out of the test set, in every cell."""
+
+    @model_validator(mode="after")
+    def _runs_fit_into_counts(self) -> Self:
+        for count in self.counts:
+            if count != "all" and 0 < count < self.run:
+                raise ValueError(
+                    f"counts holds {count}, but a run has {self.run} abnormal frames at least: "
+                    "raise the count, or lower run"
+                )
+        return self
 
 
 class Passage(Frozen):
@@ -65,13 +103,13 @@ def contaminated_jobs(job: Job, store: FrameStore, settings: ContaminationSettin
     """
     if job.members:
         raise SettingsError(
-            f"contamination.methods = {job.label} is not allowed: it combines methods that are trained by themselves; "
-            f"take those: {', '.join(job.members)}."
+            f"studies.contamination.methods = {job.label} is not allowed: it combines methods that are "
+            f"trained by themselves; take those: {', '.join(job.members)}."
         )
     if (sequence := longest_sequence(job, store)) > settings.run:
         raise SettingsError(
-            f"contamination.run = {settings.run} is not allowed: {job.label} trains on sequences of {sequence} frames, "
-            "so that shorter runs would not be seen; raise it."
+            f"studies.contamination.run = {settings.run} is not allowed: {job.label} trains on sequences of {sequence} "
+            "frames, so that shorter runs would not be seen; raise it."
         )
     videos = contaminating_videos(job.videos(store, "test"), settings)
     return {
@@ -120,7 +158,7 @@ def contaminating_videos(videos: Sequence[Video], settings: ContaminationSetting
     if np.concatenate(left).all():
         raise DataError(
             f"without the {len(chosen)} videos that contaminate, no normal test frame of {_place(videos)} is left: "
-            "lower contamination.counts, or set contamination.exclude: false."
+            "lower studies.contamination.counts, or set studies.contamination.exclude: false."
         )
     return chosen
 
@@ -160,8 +198,8 @@ def passages(
             break
     else:
         raise DataError(
-            f"contamination.counts = {count} is not allowed: the {total} abnormal frames of {_place(videos)} do not "
-            f"add up to it in runs of {settings.run} or more; choose another count or run."
+            f"studies.contamination.counts = {count} is not allowed: the {total} abnormal frames of "
+            f"{_place(videos)} do not add up to it in runs of {settings.run} or more; choose another count or run."
         )
     taken = []
     surplus = sum(piece.frames for piece in order[:needed]) - count
@@ -219,8 +257,9 @@ def _place(videos: Sequence[Video]) -> str:
 def _too_few(videos: Sequence[Video], available: int, largest: int, settings: ContaminationSettings) -> str:
     asked = f"{largest} abnormal frames" if largest else "abnormal frames"
     others = ", and videos with others left to test on" if settings.exclude else ""
-    way_out = ", or set contamination.exclude: false" if settings.exclude else ""
+    way_out = ", or set studies.contamination.exclude: false" if settings.exclude else ""
     return (
-        f"contamination.counts asks for {asked}{others}, but the test videos of {_place(videos)} hold {available} in "
-        f"runs of {settings.run} or more: lower contamination.counts or contamination.run{way_out}."
+        f"studies.contamination.counts asks for {asked}{others}, but the test videos of {_place(videos)} hold "
+        f"{available} in runs of {settings.run} or more: lower studies.contamination.counts or "
+        f"studies.contamination.run{way_out}."
     )

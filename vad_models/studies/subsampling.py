@@ -6,7 +6,7 @@ Stored videos are sliced where they are, memory-mapped; nothing is copied.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import Annotated, ClassVar, cast
 
 import numpy as np
 from pydantic import Field
@@ -17,9 +17,17 @@ from vad_models.data.layouts import Split
 from vad_models.errors import DataError
 from vad_models.jobs.job import Job, split_training
 from vad_models.methods import build_method
+from vad_models.settings import StudySettings
 from vad_models.studies.study_job import StudyJob, longest_sequence
 
-__all__ = ["SubsampledJob", "shortage", "subsample"]
+__all__ = ["SubsampledJob", "SubsamplingSettings", "shortage", "subsample"]
+
+
+class SubsamplingSettings(StudySettings):
+    """Which frames the study of frame subsampling keeps."""
+
+    steps: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(1, 2, 3, 5, 8, 10), min_length=1)
+    """Every d-th frame is kept, in training and test; a cell each."""
 
 
 @dataclass(frozen=True)

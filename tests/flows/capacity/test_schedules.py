@@ -27,11 +27,13 @@ PARAMS = Params.model_validate(
     {
         "benchmark": {"datasets": ["toy"], "methods": ["slow"]},
         "datasets": {"default": {"profile": "cpu", "frames": ["32x48x1"]}},
-        "robustness": {
-            "brightness": [1.0, 0.5],
-            "rain": ["none"],
-            "distortions": ["fog"],
-            "severities": [1, 2],
+        "studies": {
+            "robustness": {
+                "brightness": [1.0, 0.5],
+                "rain": ["none"],
+                "distortions": ["fog"],
+                "severities": [1, 2],
+            }
         },
         "methods": {"slow": {"cpu": {}}, "both": {"cpu": {"members": {"slow": ["x"]}}}, "quick": {"cpu": {}}},
     }

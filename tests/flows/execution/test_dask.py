@@ -38,8 +38,9 @@ pytest.importorskip("prefect_dask")
 pytestmark = [pytest.mark.slow, pytest.mark.integration]
 
 STUDIES = """
-contamination: {methods: [conv_ae], counts: [0, 8], run: 6}
-subsampling: {methods: [conv_ae], steps: [1, 2]}
+studies:
+  contamination: {methods: [conv_ae], counts: [0, 8], run: 6}
+  subsampling: {methods: [conv_ae], steps: [1, 2]}
 """
 
 

@@ -11,7 +11,7 @@ from flows.project.project import Project, open_raw
 from flows.studies.contact_sheet import severity_sheet, weather_sheet, write_contact_sheets
 from vad_models.data.layouts import RawVideo
 from vad_models.errors import DataError
-from vad_models.settings import RobustnessSettings
+from vad_models.studies.conditions import RobustnessSettings
 
 SETTINGS = RobustnessSettings(
     distortions=("fog", "dropped_frames"), severities=(1, 5), brightness=(1.0, 0.5), rain=("none", "heavy")
@@ -51,7 +51,7 @@ def test_the_weather_is_a_grid_of_rain_and_brightness(video: RawVideo) -> None:
 
 
 def test_the_sheets_of_a_dataset_are_files(project_root: Path) -> None:
-    grid = "robustness: {brightness: [1.0], rain: [none], distortions: [fog], severities: [1]}\n"
+    grid = "studies: {robustness: {brightness: [1.0], rain: [none], distortions: [fog], severities: [1]}}\n"
     params = project_root / "params.yaml"
     params.write_text(params.read_text() + grid)
 

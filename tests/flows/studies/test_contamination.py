@@ -24,7 +24,8 @@ from vad_models.jobs.finished import FinishedJob, finished_jobs
 from vad_models.studies.contamination import contaminated_jobs
 
 GRID = """
-contamination: {methods: [conv_ae], counts: [0, 8, all], run: 6}
+studies:
+  contamination: {methods: [conv_ae], counts: [0, 8, all], run: 6}
 """
 
 

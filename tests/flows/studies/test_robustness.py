@@ -19,12 +19,13 @@ from flows.servers.local import prefect_server
 from flows.tracking.runs import connect, prepare_tracking
 
 GRID = """
-robustness:
-  methods: [conv_ae]
-  brightness: [1.0, 0.5]
-  rain: [none, heavy]
-  distortions: [fog, frozen_frames]
-  severities: [1, 5]
+studies:
+  robustness:
+    methods: [conv_ae]
+    brightness: [1.0, 0.5]
+    rain: [none, heavy]
+    distortions: [fog, frozen_frames]
+    severities: [1, 5]
 """
 
 

@@ -23,7 +23,8 @@ from vad_models.jobs.finished import FinishedJob, finished_jobs
 from vad_models.studies.subsampling import SubsampledJob
 
 GRID = """
-subsampling: {methods: [conv_ae], steps: [1, 2, 3, 10]}
+studies:
+  subsampling: {methods: [conv_ae], steps: [1, 2, 3, 10]}
 """
 
 

@@ -14,8 +14,7 @@ from vad_models.contract import Method
 from vad_models.errors import SettingsError
 from vad_models.methods import build_method
 from vad_models.scoring import score_video
-from vad_models.settings import RobustnessSettings
-from vad_models.studies.conditions import Condition, conditions, score_under
+from vad_models.studies.conditions import Condition, RobustnessSettings, conditions, score_under
 from vad_models.studies.distortions import DISTORTIONS, distort, weather
 
 
@@ -42,7 +41,8 @@ def test_a_thinned_grid_keeps_the_clean_cell() -> None:
 
 def test_an_unknown_distortion_is_named() -> None:
     with pytest.raises(
-        SettingsError, match=r"robustness\.distortions names 'hail'; the distortions there are: .*fog"
+        SettingsError,
+        match=r"studies\.robustness\.distortions names 'hail'; the distortions there are: .*fog",
     ):
         conditions(RobustnessSettings(distortions=("hail",)))
 

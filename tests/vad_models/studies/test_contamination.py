@@ -18,10 +18,12 @@ from vad_models.jobs.job import Job
 from vad_models.jobs.matrix import make_jobs
 from vad_models.jobs.run import run_job
 from vad_models.scoring import read_scores
-from vad_models.settings import ContaminationSettings, Sampling, validated
+from vad_models.settings import validated
 from vad_models.studies.contamination import (
     ContaminatedJob,
+    ContaminationSettings,
     Passage,
+    Sampling,
     contaminated_jobs,
     contaminating_videos,
     passages,
