@@ -14,8 +14,8 @@ from typing import get_args
 import pytest
 import yaml
 
-from vad_models.jobs.code_version import _sources
-from vad_models.methods import method_class
+from vad_models.jobs.code_version import code_sources
+from vad_models.methods import method_class, method_names
 from vad_models.settings import Profile, load_params, validated
 
 ROOT = Path(__file__).parents[1]
@@ -59,13 +59,12 @@ def test_every_dependency_on_code_exists(pipeline: dict[str, dict[str, object]])
     assert [dep for dep in code if not (ROOT / dep).exists()] == []
 
 
-def test_training_depends_on_all_shared_source_that_shapes_scores(
-    pipeline: dict[str, dict[str, object]],
-) -> None:
-    """What `vad_models.jobs.code_version` hashes into fingerprints, `dvc repro` must see as well."""
+def test_training_depends_on_all_source_that_shapes_scores(pipeline: dict[str, dict[str, object]]) -> None:
+    """What `vad_models.jobs.code_version` sums up in fingerprints, `dvc repro` must see as well."""
     tracked = [ROOT / str(dep) for dep in pipeline["train"]["deps"]]
-    for source in _sources("decoupled"):
-        assert any(source.is_relative_to(dep) for dep in tracked), source
+    for method in method_names():
+        for source in code_sources(method):
+            assert any(source.is_relative_to(dep) for dep in tracked), source
 
 
 def test_every_stage_is_a_command_of_vad(pipeline: dict[str, dict[str, object]]) -> None:

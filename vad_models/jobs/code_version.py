@@ -1,90 +1,85 @@
 """The version of the code that a method's scores come from: part of every job's fingerprint.
 
-What counts is the method, what trains and scores it, and the layers that these import; and of these, the statements:
-a comment, a docstring or a line that is wrapped anew changes no score, and so no trained model.
+What counts is the statements that shape a job's numbers: those of the method, of what builds, trains and scores it,
+and of everything in `vad_models` that these use, wherever it lies. A comment, a docstring, another order of imports or
+a file that is moved changes no score, and so no trained model. `vad_models.jobs.sources` says what else does not count.
 """
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import inspect
+from collections.abc import Callable, Mapping
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from vad_models import (
-    contract,
-    ddp,
-    layers,
-    scoring,
-    streaming,
-    training,
+from vad_models.jobs.sources import Sources
+
+__all__ = ["code_sources", "code_version", "definitions_digest", "installed", "source_tree"]
+
+_SHARED = (
+    "vad_models.methods.build_method",
+    "vad_models.jobs.job.split_training",
+    "vad_models.training.train",
+    "vad_models.scoring.score_excerpts",
+    "vad_models.scoring.gflop_per_frame",
+    "vad_models.evaluation.label_free.label_free_auc",
 )
-from vad_models.data import clips
-from vad_models.evaluation import label_free
-from vad_models.methods import method_class
+"""What gives every job its numbers, besides the method. Costs in time are left out: no code version explains them.
 
-__all__ = ["code_version", "statements_digest"]
+Measuring is left out too: metrics are computed again from stored scores, without a training.
+"""
+
+_IGNORED = (
+    "vad_models.errors",
+    "vad_models.data.parallel",
+    "vad_models.data.files",
+    "vad_models.methods.method_class",
+    "vad_models.settings.validated",
+)
+"""What shapes no number: errors, progress bars and processes, how files are written, how a method is found (its own
+statements count already), and how settings are checked (their values are in the fingerprint)."""
 
 
-def code_version(method: str) -> str:
-    """16 hexadecimal digits; equal where the statements of all sources of `method` are."""
-    digest = hashlib.sha256()
-    for path in sorted(_sources(method)):
-        digest.update(statements_digest(path.read_bytes()).encode())
-    return digest.hexdigest()[:16]
+def code_version(method: str, sources: Sources | None = None) -> str:
+    """16 hexadecimal digits; equal where all statements that shape the numbers of `method` are.
 
-
-@cache
-def statements_digest(source: bytes) -> str:
-    """Digest of a module's statements; comments, docstrings and layout do not count.
-
-    It is the same in all versions of Python that read the module. `ast.dump` would not do: 3.12 adds fields to nodes,
-    and 3.13 leaves empty ones out. Nor would `ast.unparse`: its spelling (quotes in f-strings) changes with them too.
+    Args:
+        method: name of its module in `vad_models/methods/`.
+        sources: code to look at; None means the installed one.
     """
-    return hashlib.sha256(repr(_statements(ast.parse(source))).encode()).hexdigest()
+    return (sources or installed()).digest(_entries(method))
 
 
-def _statements(node: Any) -> Any:
-    """A syntax tree as nested lists, without fields that are empty and without strings that stand alone."""
-    if isinstance(node, ast.AST):
-        fields = [(name, value) for name, value in ast.iter_fields(node) if value is not None and value != []]
-        return [type(node).__name__, *((name, _statements(value)) for name, value in fields)]
-    if isinstance(node, list):
-        return [_statements(item) for item in node if not _is_docstring(item)]
-    return ascii(node)  # which characters `repr` shows as they are depends on the version of Unicode
+def code_sources(method: str, sources: Sources | None = None) -> set[Path]:
+    """The files whose statements `code_version` covers."""
+    return (sources or installed()).files(_entries(method))
 
 
-def _is_docstring(node: Any) -> bool:
-    """Of a module, a class, a function, or, by custom, of the attribute above it."""
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
+def definitions_digest(*objects: Callable[..., Any] | type) -> str:
+    """16 hexadecimal digits; equal where the statements of `objects`, and of all that they use, are.
+
+    Args:
+        objects: functions and classes of this project, defined at the top level of a module.
+
+    Raises:
+        LookupError: an object is defined elsewhere.
+    """
+    names = [f"{one.__module__}.{one.__qualname__.partition('.')[0]}" for one in objects]
+    return installed(*sorted({name.partition(".")[0] for name in names})).digest(names)
 
 
-def _sources(method: str) -> set[Path]:
-    """Files of a method, of what trains and scores it, and of the layers that these use."""
-    shared = (clips, contract, ddp, label_free, scoring, streaming, training)
-    files = {Path(inspect.getfile(source)) for source in (method_class(method), *shared)}
-    unread = list(files)
-    while unread:
-        found = _imported_layers(unread.pop().read_bytes()) - files
-        files |= found
-        unread += found
-    return files
+def source_tree(folders: Mapping[str, Path]) -> Sources:
+    """The sources in `folders` (package -> folder), without following what shapes no number."""
+    return Sources(folders, _IGNORED)
 
 
 @cache
-def _imported_layers(source: bytes) -> set[Path]:
-    """Files in `vad_models/layers/` that a module imports."""
-    imports = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
-    modules = [node.module or "" for node in imports]
-    folder = Path(layers.__file__).parent
-    return {
-        folder / f"{module.removeprefix(f'{layers.__name__}.')}.py"
-        for module in modules
-        if module.startswith(f"{layers.__name__}.")
-    }
+def installed(*packages: str) -> Sources:
+    """The sources of `vad_models` and of `packages`, where Python imports them from; read once a process."""
+    files = {package: import_module(package).__file__ for package in ("vad_models", *packages)}
+    return source_tree({package: Path(file).parent for package, file in files.items() if file is not None})
+
+
+def _entries(method: str) -> list[str]:
+    return [f"vad_models.methods.{method}", *_SHARED]

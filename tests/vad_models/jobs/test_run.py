@@ -12,7 +12,6 @@ from tests.footage import SIZE, make_store
 from tests.vad_models.methods.test_contract import short_settings
 from vad_models.errors import DataError, JobError, SettingsError
 from vad_models.jobs import run as jobs
-from vad_models.jobs.code_version import _sources
 from vad_models.jobs.directory import finished_metrics
 from vad_models.jobs.job import Job
 from vad_models.jobs.matrix import make_jobs
@@ -82,14 +81,6 @@ def test_the_fingerprint_of_a_job_stays_what_it_was() -> None:
         frames="32x48x1", holdout=0.1, data_version="data", code_version="code",
     )  # fmt: skip
     assert job.fingerprint == "eaca48ff85251956"
-
-
-def test_the_code_version_covers_the_layers_that_a_method_uses_and_no_others() -> None:
-    def covered(method: str) -> set[str]:
-        return {path.stem for path in _sources(method)}
-
-    assert {"ffp", "unet", "losses", "folding", "training", "streaming"} <= covered("ffp")
-    assert not covered("conv_ae") & {"ffp", "unet", "losses"}
 
 
 def test_unknown_names_are_refused_with_what_there_is(tmp_path: Path) -> None:
