@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 import uuid
@@ -19,6 +18,7 @@ from prefect import flow
 
 from flows.benchmark.flow import train_jobs
 from flows.execution.slots import end_with_parent, slots, task_runner
+from flows.project.environment import ServerEnvironment
 from flows.project.paths import Paths
 from flows.project.project import Project
 from flows.project.provenance import record_provenance
@@ -232,7 +232,7 @@ def tracking_seconds(project: Project, jobs: Sequence[Job]) -> float:
 
 def servers_in_words(project: Project) -> str:
     """Where the runs of Prefect and of MLflow are kept."""
-    url, uri = os.environ.get("PREFECT_API_URL"), tracking_uri(project.paths)
+    url, uri = ServerEnvironment.read().prefect_api_url, tracking_uri(project.paths)
     prefect = "a server of its own, SQLite" if _own_server() else f"the server {url}"
     mlflow = "SQLite" if uri.startswith("sqlite") else f"the server {uri}"
     return f"Prefect: {prefect}. MLflow: {mlflow}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -69,6 +68,7 @@ def examine(root: Path) -> Iterator[Finding]:
     yield _disk(root)
     yield from _project(root)
     yield from _servers(root)
+    yield _dvc(root)
 
 
 def _python() -> Finding:
@@ -129,7 +129,7 @@ def _project(root: Path) -> Iterator[Finding]:
     try:
         params = load_params(root / "params.yaml")
     except VadError as wrong:
-        yield Finding("params.yaml", str(wrong), "bad", "mend it, or: git checkout params.yaml")
+        yield Finding("params.yaml", str(wrong), "bad", "fix it, or: git checkout params.yaml")
         return
     yield Finding("params.yaml", f"methods {', '.join(params.benchmark.methods)}")
     for dataset in params.benchmark.datasets:
@@ -142,11 +142,20 @@ def _project(root: Path) -> Iterator[Finding]:
 
 def _servers(root: Path) -> Iterator[Finding]:
     """The servers that commands will use, or what they use instead."""
+    from flows.project.environment import JobEnvironment, ServerEnvironment
     from flows.project.paths import Paths
-    from flows.servers.local import answers, servers
+    from flows.servers.client import answers
+    from flows.servers.local import servers
+    from vad_models.errors import VadError
 
+    try:
+        JobEnvironment.read()
+        named = ServerEnvironment.read()
+    except VadError as wrong:
+        yield Finding("environment", str(wrong), "bad", "set or unset it: docs/environment.md")
+        return
     prefect, mlflow = servers(Paths(root))
-    if url := os.environ.get("PREFECT_API_URL"):
+    if url := named.prefect_api_url:
         yield _named("Prefect", url, answers(f"{url}/health"), "PREFECT_API_URL")
     elif prefect.ready:
         yield Finding("Prefect", prefect.url)
@@ -154,7 +163,7 @@ def _servers(root: Path) -> Iterator[Finding]:
         yield Finding(
             "Prefect", "embedded: each command starts its own", advice="make server, to look at its pages"
         )
-    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    uri = named.mlflow_tracking_uri or ""
     if uri.startswith("http"):
         yield _named("MLflow", uri, answers(f"{uri}/health"), "MLFLOW_TRACKING_URI")
     elif mlflow.ready:
@@ -163,12 +172,13 @@ def _servers(root: Path) -> Iterator[Finding]:
         yield Finding(
             "MLflow", uri or "embedded: mlflow/store/mlflow.db", advice="make server, to look at its pages"
         )
+
+
+def _dvc(root: Path) -> Finding:
     found = "configured" if (root / ".dvc" / "config").exists() else "not a DVC repository"
-    yield (
-        Finding("DVC", found)
-        if found == "configured"
-        else Finding("DVC", found, "bad", "run vad in the project's folder")
-    )
+    if found == "configured":
+        return Finding("DVC", found)
+    return Finding("DVC", found, "bad", "run vad in the project's folder")
 
 
 def _named(name: str, url: str, up: bool, variable: str) -> Finding:

@@ -19,13 +19,15 @@ def worker() -> None:
     Example: vad worker
     """
     from flows.execution.recovery import HEARTBEAT, reschedule_lost_runs
+    from flows.project.environment import ServerEnvironment
     from flows.project.paths import Paths
-    from flows.servers.local import answers, servers
+    from flows.servers.client import answers
+    from flows.servers.local import servers
     from vad_models.errors import JobError
 
     paths = Paths(session.root)
     local = next(server.url for server in servers(paths) if server.name == "prefect")
-    url = os.environ.get("PREFECT_API_URL", f"{local}/api")
+    url = ServerEnvironment.read().prefect_api_url or f"{local}/api"
     if not answers(f"{url}/health"):
         raise JobError(
             f"no Prefect server answers at {url}: start it with `vad server start`, "

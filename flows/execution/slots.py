@@ -1,8 +1,6 @@
 """How many jobs run at once, and on what: a setting of operations, never of science.
 
-`VAD_RUNNER`            `processes` (default), `dask` or `ray`.
-`VAD_DEVICES_PER_JOB`   devices that train one job together; default: 1. Without a GPU, processes.
-`VAD_SLOTS`             jobs at once on a host; default: as many as its CUDA devices, else its cores, are enough for.
+The variables are `flows.project.environment.JobEnvironment`.
 
 A slot is a concurrency limit of Prefect, `HOST cuda:1` or `HOST cpu:1`: whatever flows run on a host, and whoever
 started them, one job holds it at a time. A job of several devices holds the slots of all. It sees no other devices.
@@ -27,6 +25,7 @@ from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
 from flows.execution.endings import end
 from flows.execution.leases import hold_one
+from flows.project.environment import JobEnvironment
 from vad_models.devices import cuda_devices
 from vad_models.errors import SettingsError
 
@@ -57,10 +56,11 @@ def slots() -> int:
     """Jobs that run at once on this host.
 
     Raises:
-        SettingsError: `VAD_SLOTS` is not a positive whole number.
+        SettingsError: `VAD_SLOTS` or `VAD_DEVICES_PER_JOB` is not a positive whole number.
     """
-    enough_for = max(1, (len(cuda_devices()) or cores()) // devices_per_job())
-    return _number("VAD_SLOTS", enough_for, "jobs at once")
+    wanted = JobEnvironment.read()
+    enough_for = max(1, (len(cuda_devices()) or cores()) // wanted.vad_devices_per_job)
+    return enough_for if wanted.vad_slots is None else wanted.vad_slots
 
 
 def devices_per_job() -> int:
@@ -69,17 +69,7 @@ def devices_per_job() -> int:
     Raises:
         SettingsError: `VAD_DEVICES_PER_JOB` is not a positive whole number.
     """
-    return _number("VAD_DEVICES_PER_JOB", 1, "devices that train one job")
-
-
-def _number(name: str, default: int, of: str) -> int:
-    """A setting in the environment."""
-    wanted = os.environ.get(name)
-    if wanted is None:
-        return default
-    if not wanted.isdecimal() or int(wanted) < 1:
-        raise SettingsError(f"{name} = {wanted!r} is not allowed: it is the number of {of}, 1 or more.")
-    return int(wanted)
+    return JobEnvironment.read().vad_devices_per_job
 
 
 def threads_of_a_job(jobs: int) -> int:
@@ -143,23 +133,22 @@ def task_runner() -> TaskRunner[Any]:
     Raises:
         SettingsError: `VAD_RUNNER` names no engine, or one that is not installed.
     """
-    wanted = os.environ.get("VAD_RUNNER", "processes")
+    environment = JobEnvironment.read()
+    engine = environment.vad_runner
     try:
-        if wanted == "dask":
-            return _dask_runner(os.environ.get("DASK_SCHEDULER_ADDRESS"))
-        if wanted == "ray":
-            return _ray_runner(os.environ.get("RAY_ADDRESS"))
+        if engine == "dask":
+            return _dask_runner(environment.dask_scheduler_address)
+        if engine == "ray":
+            return _ray_runner(environment.ray_address)
     except ImportError:
         raise SettingsError(
-            f"VAD_RUNNER = {wanted!r} needs an extra: pip install -e '.[{wanted}]'."
+            f"VAD_RUNNER = {engine!r} needs an extra: pip install -e '.[{engine}]'."
         ) from None
-    if wanted != "processes":
-        raise SettingsError(f"VAD_RUNNER = {wanted!r} is not allowed: it is processes, dask or ray.")
     return ProcessPoolTaskRunner(max_workers=slots(), initializer=end_with_parent)
 
 
 def _dask_runner(address: str | None) -> TaskRunner[Any]:
-    """Dask's cluster at `address`; none: one on this host alone, for as long as the flow runs."""
+    """Dask's cluster at `address`; None means one on this host, for as long as the flow runs."""
     import dask
     from prefect_dask.task_runners import DaskTaskRunner
 
@@ -171,7 +160,7 @@ def _dask_runner(address: str | None) -> TaskRunner[Any]:
 
 
 def _ray_runner(address: str | None) -> TaskRunner[Any]:
-    """Ray's cluster at `address`; none: one on this host alone, for as long as the flow runs."""
+    """Ray's cluster at `address`; None means one on this host, for as long as the flow runs."""
     from prefect_ray.task_runners import RayTaskRunner
 
     if address is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 
+from flows.servers.client import client
 from flows.servers.local import Server
 from vad_models.errors import JobError
 
@@ -33,7 +34,7 @@ CONFIGURATION = "mlflow-auth.ini"
 _ASKED = {"mlflow": "/api/2.0/mlflow/experiments/search?max_results=1", "prefect": "/api/admin/version"}
 """Of each server, a path that it hides behind its password; those of health are open."""
 
-_SECONDS = 30
+_USERS = "/api/2.0/mlflow/users"
 
 
 def mlflow_configuration(database: str) -> str:
@@ -90,12 +91,10 @@ def make_user(server: Server, administrator: str, password: str) -> None:
     Raises:
         JobError: MLflow refuses, as when the administrator has another password.
     """
-    with httpx.Client(
-        base_url=f"{server.url}/api/2.0/mlflow/users", auth=(ADMINISTRATOR, administrator), timeout=_SECONDS
-    ) as users:
-        if users.get("/get", params={"username": USER}).is_success:
+    with client(server.url, auth=(ADMINISTRATOR, administrator)) as users:
+        if users.get(f"{_USERS}/get", params={"username": USER}).is_success:
             return
-        answer = users.post("/create", json={"username": USER, "password": password})
+        answer = users.post(f"{_USERS}/create", json={"username": USER, "password": password})
     if not answer.is_success:
         raise JobError(
             f"MLflow made no account '{USER}' ({answer.status_code}: {answer.text[:200]}): its administrator must have "
@@ -109,7 +108,8 @@ def check_auth(server: Server, auth: bool) -> None:
     Raises:
         JobError: it was started otherwise, before.
     """
-    answer = httpx.get(server.url + _ASKED[server.name], timeout=_SECONDS)
+    with client(server.url) as anybody:
+        answer = anybody.get(_ASKED[server.name])
     if (answer.status_code == httpx.codes.UNAUTHORIZED) != auth:
         asks, choice = ("no password", "with") if auth else ("a password", "without")
         raise JobError(

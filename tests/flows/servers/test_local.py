@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from flows.project.paths import Paths
 from flows.servers import local
+from flows.servers.client import answers
 from vad_models.errors import JobError
 
 HEALTH = "/health"
@@ -45,11 +45,10 @@ def test_the_server_of_a_block_answers_inside_and_is_gone_after(project_root: Pa
     with local.prefect_server(Paths(project_root)) as url:
         assert os.environ["PREFECT_API_URL"] == url
         assert url.startswith("http://127.0.0.1:")
-        with urllib.request.urlopen(url + HEALTH) as answer:
-            assert answer.status == 200
+        assert answers(url + HEALTH)
 
     assert "PREFECT_API_URL" not in os.environ
-    assert not local.answers(url + HEALTH)
+    assert not answers(url + HEALTH)
     assert (project_root / ".prefect/prefect.db").exists()
 
 
@@ -64,15 +63,15 @@ def test_the_server_ends_with_a_command_that_is_killed(project_root: Path) -> No
     command = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert command.stdout is not None
     url = command.stdout.readline().strip()
-    assert local.answers(url + HEALTH)
+    assert answers(url + HEALTH)
 
     command.kill()
     command.communicate()
 
     deadline = time.monotonic() + 20
-    while local.answers(url + HEALTH) and time.monotonic() < deadline:
+    while answers(url + HEALTH) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert not local.answers(url + HEALTH)
+    assert not answers(url + HEALTH)
 
 
 @pytest.mark.slow
