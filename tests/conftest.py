@@ -24,13 +24,13 @@ datasets:
   default: {profile: demo, seeds: [0], frames: [32x48x1], holdout: 0.3}
 
 evaluation: {bootstrap: 20}
+"""
 
-methods:
-  conv_ae:
-    demo:
-      clip: 4
-      channels: [4, 4]
-      training: {epochs: 2, steps_per_epoch: 3, sequence: 6, batch: 2, learning_rate: 0.001}
+CONV_AE = """\
+demo:
+  clip: 4
+  channels: [4, 4]
+  training: {epochs: 2, steps_per_epoch: 3, sequence: 6, batch: 2, learning_rate: 0.001}
 """
 
 FRAMES = 30
@@ -47,11 +47,20 @@ def project_root(tmp_path: Path, empty_databases: dict[str, Path], monkeypatch: 
     for name in (*servers, *(f"VAD_{setting}" for setting in engine)):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PREFECT_PORT", "42999")  # not the server of whoever runs the tests
-    (tmp_path / "params.yaml").write_text(PARAMS)
+    write_settings(tmp_path)
     write_footage(tmp_path / "data" / "blobs")
     copy_databases(empty_databases, Paths(tmp_path))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def write_settings(root: Path, params: str = PARAMS, **methods: str) -> None:
+    """Write a project's `params.yaml` and a file for each of `methods`, by name; one for conv_ae in any case."""
+    (root / "params.yaml").write_text(params)
+    folder = root / "params" / "methods"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in {"conv_ae": CONV_AE, **methods}.items():
+        (folder / f"{name}.yaml").write_text(text)
 
 
 def write_footage(root: Path) -> None:

@@ -80,11 +80,11 @@ def test_every_stage_is_a_command_of_vad(pipeline: dict[str, dict[str, object]])
 def test_params_hold_the_settings_that_every_method_needs() -> None:
     params = load_params(ROOT / "params.yaml")
     for label, entry in params.methods.items():
-        settings = method_class(entry.variant_of or label).Settings
+        settings = method_class(entry.method).Settings
         for profile in get_args(Profile):
             if getattr(entry, profile) is not None:
                 values = params.method_settings(label, profile)
-                validated(settings, values, f"methods.{label}.{profile}")
+                validated(settings, values, f"{label}.{profile}", entry.file)
     assert set(params.benchmark.methods) <= set(params.methods)
 
 

@@ -1,4 +1,4 @@
-"""Settings: `params.yaml` read into validated, frozen objects.
+"""Settings: `params.yaml` and `params/methods/*.yaml`, read into validated, frozen objects.
 
 Nothing here imports torch: the command line reads settings before it decides what to load.
 """
@@ -6,21 +6,14 @@ Nothing here imports torch: the command line reads settings before it decides wh
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-import yaml
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-)
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 from vad_models.errors import SettingsError
+from vad_models.method_settings import PROFILES, MethodEntry, Profile, changed, load_methods
+from vad_models.settings_base import Frozen, closest, read_settings, validated
 
 __all__ = [
     "BenchmarkSettings",
@@ -32,16 +25,14 @@ __all__ = [
     "Params",
     "Profile",
     "StudySettings",
+    "changed",
+    "closest",
     "load_params",
     "validated",
 ]
 
-Profile = Literal["paper", "cpu", "demo"]
-"""`paper`: the published hyper-parameters, meant for a GPU. `cpu`: two cores, minutes. `demo`: two cores, seconds."""
-
 Normalisation = Literal["none", "per_video", "sliding", "training", "causal"]
 
-_M = TypeVar("_M", bound=BaseModel)
 _S = TypeVar("_S", bound="StudySettings")
 
 
@@ -82,19 +73,13 @@ def _as_frame_size(value: object) -> object:
 FrameSizeField = Annotated[FrameSize, BeforeValidator(_as_frame_size), PlainSerializer(str)]
 
 
-class Frozen(BaseModel):
-    """Base of all settings: immutable, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
 class BenchmarkSettings(Frozen):
     """What `dvc repro` runs."""
 
     datasets: tuple[str, ...] = Field(min_length=1)
     """Datasets under `data/`; `vad data import` and `vad data synth` keep this list."""
     methods: tuple[str, ...] = Field(min_length=1)
-    """Names of modules in `vad_models/methods/`."""
+    """Labels: of a method, the name of its file in `params/methods/`; of a variant, `<method>_<variant>`."""
 
 
 class DatasetSettings(Frozen):
@@ -103,7 +88,7 @@ class DatasetSettings(Frozen):
     profile: Profile = "cpu"
     """Which hyper-parameters of each method are taken."""
     seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
-    """One training a seed."""
+    """One training per seed."""
     frames: tuple[FrameSizeField, ...] = Field(default=(FrameSize(128, 192, 1),), min_length=1)
     """Frame sizes that are derived; a method takes the first unless its own settings name another."""
     holdout: float = Field(default=0.1, gt=0, lt=0.5)
@@ -111,7 +96,7 @@ class DatasetSettings(Frozen):
     mirror: bool = False
     """Train on mirrored video as well: only where no direction of motion is unusual."""
     cameras: Literal["each", "all"] = "each"
-    """One model a camera, or one model for all of them."""
+    """One model per camera, or one model for all of them."""
 
 
 class EvaluationSettings(Frozen):
@@ -136,24 +121,8 @@ class StudySettings(Frozen):
     """Labels of methods or variants; empty means those of `benchmark.methods`."""
 
 
-class MethodEntry(Frozen):
-    """One entry of `methods:`: the hyper-parameters of a method, or of a named variant of it, by profile.
-
-    The key of a variant is `<method>_<variant>`, e.g. `decoupled_plain` with `variant_of: decoupled`.
-    """
-
-    variant_of: str | None = None
-    """Method whose code this entry runs; none when the key itself is the method."""
-    paper: dict[str, Any] | None = None
-    """The published values."""
-    cpu: dict[str, Any] | None = None
-    """Two cores, minutes."""
-    demo: dict[str, Any] | None = None
-    """Two cores, seconds."""
-
-
 class Params(Frozen):
-    """The whole of `params.yaml`."""
+    """All settings: the whole of `params.yaml`, and the methods' own files."""
 
     benchmark: BenchmarkSettings
     datasets: dict[str, DatasetSettings]
@@ -161,6 +130,18 @@ class Params(Frozen):
     studies: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Name of a study -> its settings, which `study` validates."""
     methods: dict[str, MethodEntry]
+    """Methods and variants by label, from `params/methods/`."""
+
+    def method(self, label: str) -> MethodEntry:
+        """The entry of a method or variant.
+
+        Raises:
+            SettingsError: there is none.
+        """
+        if label not in self.methods:
+            near = closest(label, self.methods, "params/methods/")
+            raise SettingsError(f"there is no method or variant {label!r}: {near}")
+        return self.methods[label]
 
     def method_settings(self, label: str, profile: Profile) -> dict[str, Any]:
         """Hyper-parameters of a method or variant in a profile, complete.
@@ -169,26 +150,25 @@ class Params(Frozen):
         `members: {<label>: {method, signals, settings}}`.
 
         Raises:
-            SettingsError: there is no such entry, or it has no such profile.
+            SettingsError: there is no such method or variant, or it has no such profile.
         """
-        if label not in self.methods:
-            known = ", ".join(self.methods)
-            raise SettingsError(
-                f"there is no method {label!r} in params.yaml; the methods there are: {known}."
-            )
-        values: dict[str, Any] | None = getattr(self.methods[label], profile)
+        entry = self.method(label)
+        values = entry.of(profile)
         if values is None:
-            there = ", ".join(
-                name for name in get_args(Profile) if getattr(self.methods[label], name) is not None
+            there = ", ".join(name for name in PROFILES if entry.of(name) is not None)
+            raise SettingsError(
+                f"{entry.file}: {label} has no profile {profile!r}; it has: {there or 'none'}."
             )
-            raise SettingsError(f"methods.{label} has no profile {profile!r}; it has: {there}.")
         if not isinstance(values.get("members"), dict):
             return values
-        members = {}
-        for member, signals in values["members"].items():
-            settings = self.method_settings(member, profile)
-            method = self.methods[member].variant_of or member
-            members[member] = {"method": method, "signals": signals, "settings": settings}
+        members = {
+            member: {
+                "method": self.method(member).method,
+                "signals": signals,
+                "settings": self.method_settings(member, profile),
+            }
+            for member, signals in values["members"].items()
+        }
         return {**values, "members": members}
 
     def study(self, name: str, settings: type[_S]) -> _S:
@@ -204,50 +184,16 @@ class Params(Frozen):
         return self.datasets.get(name) or self.datasets.get("default") or DatasetSettings()
 
 
-def validated(model: type[_M], values: Mapping[str, Any], where: str) -> _M:
-    """`model` made of `values`; the first thing wrong becomes a sentence that names key, value and what is allowed.
+def load_params(file: Path = Path("params.yaml")) -> Params:
+    """Read and validate `params.yaml`, or another file in its place, and `params/methods/*.yaml` next to it.
 
     Raises:
-        SettingsError: a key is unknown, or a value has the wrong type or is out of range.
+        SettingsError: a file is missing, is not YAML, or holds a setting that is not allowed.
     """
-    try:
-        return model.model_validate(dict(values))
-    except ValidationError as invalid:
-        first = invalid.errors()[0]
-        key = ".".join(str(part) for part in (where, *first["loc"]))
-        if first["type"] == "extra_forbidden":
-            allowed = ", ".join(sorted(_fields_at(model, first["loc"][:-1])))
-            raise SettingsError(f"{key} is not a setting; the settings there are: {allowed}.") from None
-        if first["type"] == "missing":
-            raise SettingsError(f"{key} is missing: add it to params.yaml.") from None
-        reason = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"{key} = {first['input']!r} is not allowed: {reason}.") from None
-
-
-def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Names of the settings at `path` inside `model`, for the message about an unknown key."""
-    for part in path:
-        field = model.model_fields.get(str(part))
-        candidates = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
-        nested = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
-        model = nested[0] if nested else model
-    return list(model.model_fields)
-
-
-def load_params(path: Path = Path("params.yaml")) -> Params:
-    """Read and validate `params.yaml`.
-
-    Raises:
-        SettingsError: the file is missing, is not YAML, or holds a setting that is not allowed.
-    """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    values = read_settings(file)
+    folder = file.parent / "params" / "methods"
+    if "methods" in values:
         raise SettingsError(
-            f"{path} is missing: run vad from the root of the project, or pass --params."
-        ) from None
-    except yaml.YAMLError as broken:
-        raise SettingsError(f"{path} is not YAML: {' '.join(str(broken).split())}.") from None
-    if not isinstance(values, dict):
-        raise SettingsError(f"{path} holds {type(values).__name__}, not a mapping of settings.")
-    return validated(Params, values, str(path))
+            f"{file}: methods is not a setting there: each method has a file of its own, {folder}/<method>.yaml."
+        )
+    return validated(Params, {**values, "methods": load_methods(folder)}, file=file)

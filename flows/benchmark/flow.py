@@ -54,7 +54,7 @@ def benchmark(
         methods: default: `benchmark.methods` of params.yaml.
         cameras: default: all.
         seeds: default: the dataset's.
-        root: the folder that holds params.yaml.
+        root: the folder of the project, or another file than its params.yaml.
 
     Raises:
         VadError: the data are missing or break a rule, or a job failed; the other jobs are finished then.
@@ -83,7 +83,7 @@ def train(
         methods: default: `benchmark.methods` of params.yaml.
         cameras: default: all.
         seeds: default: the dataset's.
-        root: the folder that holds params.yaml.
+        root: the folder of the project, or another file than its params.yaml.
 
     Raises:
         VadError: the frames are not derived, or a job failed; the other jobs are finished then.

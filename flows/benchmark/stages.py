@@ -13,7 +13,7 @@ from vad_models.data.layouts import RawDataset
 from vad_models.data.manifest import read_manifest
 from vad_models.data.parallel import progress_bar
 
-__all__ = ["derive", "forget_ingest", "ingest"]
+__all__ = ["derive", "forget_ingest", "ingest", "write_method_settings"]
 
 
 def ingest(paths: Paths, dataset: str) -> RawDataset:
@@ -43,6 +43,24 @@ def ingest(paths: Paths, dataset: str) -> RawDataset:
 def forget_ingest(paths: Paths, dataset: str) -> None:
     """Remove what an earlier ingest wrote, so that `dvc repro` looks at `data/<dataset>` anew."""
     (paths.ingest / f"{dataset}.json").unlink(missing_ok=True)
+
+
+def write_method_settings(project: Project, dataset: str) -> list[Path]:
+    """Write the settings that each method of the benchmark has on a dataset, complete; returns the files.
+
+    It is what a training depends on in `dvc.yaml`: of a variant, what the changes make of its method's settings; of a
+    method that combines others, theirs as well.
+
+    Raises:
+        SettingsError: a method is not known, or does not have the dataset's profile.
+    """
+    params = project.params
+    folder = project.paths.method_settings / dataset
+    files = []
+    for label in params.benchmark.methods:
+        files.append(folder / f"{label}.json")
+        write_json(files[-1], params.method_settings(label, params.dataset(dataset).profile))
+    return files
 
 
 def derive(project: Project, dataset: str) -> list[Path]:

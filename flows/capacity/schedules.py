@@ -39,12 +39,12 @@ class Costs:
         return len(SEEDS) * sum(test_frames / self.scoring[label] for label in labels)
 
 
-def measured_costs(results: Path, variant_of: Mapping[str, str | None]) -> Costs:
+def measured_costs(results: Path, method_of: Mapping[str, str]) -> Costs:
     """Costs from a result table, mean over its jobs; a variant that is not in it costs what its method does.
 
     Args:
         results: `results/<dataset>.csv`.
-        variant_of: label wanted -> the method whose variant it is, none for a method itself.
+        method_of: label wanted -> the method that it is, or whose variant it is.
 
     Raises:
         DataError: there is no such file.
@@ -54,8 +54,8 @@ def measured_costs(results: Path, variant_of: Mapping[str, str | None]) -> Costs
     labels = [label_of(row.method, row.variant) for row in table.itertuples()]
     means = table.groupby(labels)[["train_minutes", "fps_score"]].mean()
     training, scoring = {}, {}
-    for label, method in variant_of.items():
-        known = label if label in means.index else method or label
+    for label, method in method_of.items():
+        known = label if label in means.index else method
         if known not in means.index:
             raise JobError(
                 f"{results} has no row of {known}: train it with "
@@ -68,7 +68,7 @@ def measured_costs(results: Path, variant_of: Mapping[str, str | None]) -> Costs
 
 @dataclass(frozen=True)
 class Matrix:
-    """Every method of params.yaml on every camera from every seed, and the grid of the robustness study.
+    """Every method and variant on every camera from every seed, and the grid of the robustness study.
 
     Attributes:
         stages: seconds of each job, in the order of the flow; those that combine others come after these.

@@ -68,11 +68,11 @@ app.command("doctor")(doctor.doctor)
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks, and what Prefect logs.")] = False,
-    params: Annotated[Path, typer.Option(help="Settings; the folder they are in is the project.")] = Path(
+    params: Annotated[Path, typer.Option(help="File of settings; its folder is the project.")] = Path(
         "params.yaml"
     ),
 ) -> None:
-    session.debug, session.root = debug, params.parent
+    session.debug, session.params = debug, params
     # Prefect prints a traceback for every failed task; here one sentence follows instead.
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if debug else "CRITICAL")
     # Python's word about worker processes that Ctrl-C has ended.

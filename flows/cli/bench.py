@@ -19,7 +19,7 @@ app.command("scale")(scale)
 @app.command("streaming")
 def streaming(
     dataset: DatasetArgument,
-    method: Annotated[str, typer.Option("--method", "-m", help="A method of params.yaml.")] = "decoupled",
+    method: Annotated[str, typer.Option("--method", "-m", help="A method or variant.")] = "decoupled",
     camera: Annotated[str, typer.Option("--camera", "-c", help="A camera.")] = "01",
     seed: Annotated[int, typer.Option("--seed", "-s", help="Seed of the trained job.")] = 0,
 ) -> None:
@@ -48,7 +48,7 @@ def streaming(
 @app.command("sharing")
 def sharing(
     dataset: DatasetArgument,
-    method: Annotated[str, typer.Option("--method", "-m", help="A method of params.yaml.")] = "ffp",
+    method: Annotated[str, typer.Option("--method", "-m", help="A method or variant.")] = "ffp",
     trainings: Annotated[int | None, typer.Option("--trainings", "-n", help="Default: one a slot.")] = None,
 ) -> None:
     """Train one epoch several times, in sequence with all threads, then at once with the threads divided.
@@ -77,7 +77,7 @@ def sharing(
 def grid(
     dataset: DatasetArgument,
     method: Annotated[
-        list[str] | None, typer.Option("--method", "-m", help="A method of params.yaml; may be repeated.")
+        list[str] | None, typer.Option("--method", "-m", help="A method or variant; may be repeated.")
     ] = None,
     camera: Annotated[str, typer.Option("--camera", "-c", help="A camera.")] = "01",
     seed: Annotated[int, typer.Option("--seed", "-s", help="Seed of the trained jobs.")] = 0,

@@ -21,7 +21,7 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`, in the order in which the pipeline runs them."""
-    for command in (benchmark, ingest, derive, train, evaluate, report, results):
+    for command in (benchmark, ingest, derive, settings, train, evaluate, report, results):
         app.command(command.__name__.replace("_", "-"))(command)
 
 
@@ -40,7 +40,7 @@ def benchmark(
     with orchestrated():
         from flows.benchmark.flow import benchmark as run
 
-        run(dataset, method, camera, seed, session.root)
+        run(dataset, method, camera, seed, session.params)
     results(dataset)
 
 
@@ -66,6 +66,17 @@ def derive(dataset: DatasetArgument) -> None:
         console.print(f"{store}")
 
 
+def settings(dataset: DatasetArgument) -> None:
+    """Write the complete settings of each method of the benchmark to settings/DATASET/ (a stage of `dvc repro`).
+
+    Example: vad settings campus
+    """
+    from flows.benchmark.stages import write_method_settings
+
+    for file in write_method_settings(project(), dataset):
+        console.print(f"{file}")
+
+
 def train(
     dataset: DatasetOption,
     method: MethodsOption = None,
@@ -79,7 +90,7 @@ def train(
     with orchestrated():
         from flows.benchmark.flow import train as run
 
-        run(dataset, method, camera, seed, session.root)
+        run(dataset, method, camera, seed, session.params)
 
 
 def evaluate(dataset: DatasetArgument) -> None:

@@ -96,7 +96,7 @@ def scale(
 ) -> None:
     """Rehearse more and more jobs, and say how long ShanghaiTech and 1,000 cameras would take on many slots.
 
-    Minutes of a training and frames scored a second are read from results/DATASET.csv. All methods of params.yaml are
+    Minutes of a training and frames scored a second are read from results/DATASET.csv. All methods and variants are
     trained on each camera from four seeds, and scored under the grid of `robustness`. No footage is needed.
 
     Example: vad bench scale ucsd_ped2 --speedup 20 --price 0.53
@@ -111,8 +111,8 @@ def scale(
         )
         from flows.capacity.schedules import make_matrix, measured_costs
 
-        variants = {label: entry.variant_of for label, entry in here.params.methods.items()}
-        costs = measured_costs(here.paths.results / f"{dataset}.csv", variants)
+        method_of = {label: entry.method for label, entry in here.params.methods.items()}
+        costs = measured_costs(here.paths.results / f"{dataset}.csv", method_of)
         console.print(servers_in_words(stage))
         started = time.perf_counter()
         pool = _trainings(stage)

@@ -34,9 +34,7 @@ DatasetOption = Annotated[
 ]
 MethodsOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--method", "-m", help="A method of params.yaml; may be repeated. Default: benchmark.methods."
-    ),
+    typer.Option("--method", "-m", help="A method or variant; may be repeated. Default: benchmark.methods."),
 ]
 CamerasOption = Annotated[
     list[str] | None, typer.Option("--camera", "-c", help="A camera; may be repeated. Default: all.")
@@ -51,7 +49,13 @@ class _Session:
     """Options given before the command."""
 
     debug: bool = False
-    root: Path = Path()
+    params: Path = Path("params.yaml")
+    """The file of settings."""
+
+    @property
+    def root(self) -> Path:
+        """The folder of the project."""
+        return self.params.parent
 
 
 session = _Session()
@@ -61,12 +65,12 @@ def project() -> Project:
     """The project of this session; importing it takes a moment, so commands ask when they need it."""
     from flows.project.project import Project
 
-    return Project.at(session.root)
+    return Project.at(session.params)
 
 
 @contextmanager
 def orchestrated(root: Path | None = None) -> Iterator[None]:
-    """A block with a Prefect server, that of the project in `root` (none: of this session); import flows inside it."""
+    """A block with the Prefect server of the project in `root`, None means this session's; import flows inside it."""
     from flows.project.paths import Paths
     from flows.servers.local import prefect_server
 

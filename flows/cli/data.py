@@ -119,8 +119,8 @@ def _enlist(name: str) -> None:
     """Put a new dataset where `dvc repro` and DVC see it, and say so."""
     from flows.project.datasets import list_dataset, track_dataset
 
-    for other in list_dataset(session.root, name):
-        console.print(f"params.yaml: {other} has no folder in data/, so it left benchmark.datasets.")
+    for other in list_dataset(session.params, name):
+        console.print(f"{session.params}: {other} has no folder in data/, so it left benchmark.datasets.")
     said = f"`dvc repro` now runs {name}"
     if track_dataset(session.root, name):
         said += "; `dvc commit --force data.dvc` records this version of the footage"

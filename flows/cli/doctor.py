@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 from flows.cli.common import console, session
+
+if TYPE_CHECKING:
+    from flows.project.paths import Paths
 
 __all__ = ["Finding", "doctor", "examine"]
 
@@ -48,7 +51,9 @@ def doctor() -> None:
     """
     from rich.table import Table
 
-    findings = list(examine(session.root))
+    from flows.project.paths import Paths
+
+    findings = list(examine(Paths(session.root, session.params.name)))
     signs = {"good": "[green]ok[/]", "note": "[yellow]note[/]", "bad": "[red]bad[/]"}
     table = Table(show_lines=False)
     for column in ("", "what", "found", "what to do"):
@@ -60,15 +65,15 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def examine(root: Path) -> Iterator[Finding]:
+def examine(paths: Paths) -> Iterator[Finding]:
     """Look at everything that a run needs, from the interpreter to the servers."""
     yield _python()
-    yield from _packages(root)
+    yield from _packages(paths.root)
     yield _device()
-    yield _disk(root)
-    yield from _project(root)
-    yield from _servers(root)
-    yield _dvc(root)
+    yield _disk(paths.root)
+    yield from _project(paths)
+    yield from _servers(paths)
+    yield _dvc(paths.root)
 
 
 def _python() -> Finding:
@@ -121,29 +126,29 @@ def _disk(root: Path) -> Finding:
     )
 
 
-def _project(root: Path) -> Iterator[Finding]:
+def _project(paths: Paths) -> Iterator[Finding]:
     """Settings and footage."""
     from vad_models.errors import VadError
     from vad_models.settings import load_params
 
     try:
-        params = load_params(root / "params.yaml")
+        params = load_params(paths.settings)
     except VadError as wrong:
-        yield Finding("params.yaml", str(wrong), "bad", "fix it, or: git checkout params.yaml")
+        advice = f"fix it, or: git checkout {paths.settings_name} params"
+        yield Finding(paths.settings_name, str(wrong), "bad", advice)
         return
-    yield Finding("params.yaml", f"methods {', '.join(params.benchmark.methods)}")
+    yield Finding(paths.settings_name, f"methods {', '.join(params.benchmark.methods)}")
     for dataset in params.benchmark.datasets:
-        if (root / "data" / dataset).is_dir():
+        if (paths.data / dataset).is_dir():
             yield Finding(f"data/{dataset}", "there")
         else:
             advice = "vad data synth campus --cameras 3 --seed 7, dvc pull, or vad data import PATH"
             yield Finding(f"data/{dataset}", "missing", "note", advice)
 
 
-def _servers(root: Path) -> Iterator[Finding]:
+def _servers(paths: Paths) -> Iterator[Finding]:
     """The servers that commands will use, or what they use instead."""
     from flows.project.environment import JobEnvironment, ServerEnvironment
-    from flows.project.paths import Paths
     from flows.servers.client import answers
     from flows.servers.local import servers
     from vad_models.errors import VadError
@@ -154,7 +159,7 @@ def _servers(root: Path) -> Iterator[Finding]:
     except VadError as wrong:
         yield Finding("environment", str(wrong), "bad", "set or unset it: docs/environment.md")
         return
-    prefect, mlflow = servers(Paths(root))
+    prefect, mlflow = servers(paths)
     if url := named.prefect_api_url:
         yield _named("Prefect", url, answers(f"{url}/health"), "PREFECT_API_URL")
     elif prefect.ready:

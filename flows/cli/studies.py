@@ -39,7 +39,7 @@ def robustness(
     with orchestrated():
         from flows.studies.robustness import robustness as run
 
-        run(dataset, method, camera, seed, session.root)
+        run(dataset, method, camera, seed, session.params)
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -78,7 +78,7 @@ def contamination(
     with orchestrated():
         from flows.studies.contamination import contamination as run
 
-        run(dataset, method, camera, seed, session.root)
+        run(dataset, method, camera, seed, session.params)
     _show(dataset, "contamination", "count", "abnormal frames in training")
 
 
@@ -97,7 +97,7 @@ def subsampling(
     with orchestrated():
         from flows.studies.subsampling import subsampling as run
 
-        run(dataset, method, camera, seed, session.root)
+        run(dataset, method, camera, seed, session.params)
     _show(dataset, "subsampling", "step", "every d-th frame")
 
 
@@ -111,7 +111,7 @@ def cross_camera(dataset: DatasetOption, method: MethodsOption = None, seed: See
     with orchestrated():
         from flows.studies.cross_camera import cross_camera as run
 
-        run(dataset, method, seed, session.root)
+        run(dataset, method, seed, session.params)
     paths = project().paths
     console.print(
         f"{paths.results / f'cross_camera_{dataset}.csv'}\n{paths.plots / dataset / 'cross_camera.png'}"

@@ -15,7 +15,7 @@ __all__ = ["trial"]
 
 
 def trial(
-    method: Annotated[str, typer.Argument(help="A method or variant of params.yaml.", show_default=False)],
+    method: Annotated[str, typer.Argument(help="A method or variant.", show_default=False)],
     dataset: DatasetOption,
     camera: Annotated[
         str | None, typer.Option("--camera", "-c", help="A camera. Default: the first.")

@@ -23,8 +23,13 @@ def worker() -> None:
     from flows.project.paths import Paths
     from flows.servers.client import answers
     from flows.servers.local import servers
-    from vad_models.errors import JobError
+    from vad_models.errors import JobError, SettingsError
 
+    if session.params.name != "params.yaml":
+        raise SettingsError(
+            "a worker runs flows with the settings that each run names: start it without --params, and give the run "
+            f"the parameter root={session.params}."
+        )
     paths = Paths(session.root)
     local = next(server.url for server in servers(paths) if server.name == "prefect")
     url = ServerEnvironment.read().prefect_api_url or f"{local}/api"

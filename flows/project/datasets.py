@@ -19,27 +19,30 @@ _DVC_SECONDS = 600
 """After which DVC is taken to hang; it hashes the footage, once."""
 
 
-def list_dataset(root: Path, name: str) -> list[str]:
+def list_dataset(settings: Path, name: str) -> list[str]:
     """Add dataset `name` to the list, and leave out those that have no folder in `data/`; returns what was left out.
 
     Comments and order of the file are kept.
+
+    Args:
+        settings: `params.yaml`, or another file in its place; `data/` is next to it.
+        name: of the dataset.
     """
-    file = root / "params.yaml"
-    params = _yaml().load(file.read_text(encoding="utf-8"))
+    params = _yaml().load(settings.read_text(encoding="utf-8"))
     listed = params["benchmark"]["datasets"]
-    dropped = [other for other in listed if other != name and not (root / "data" / other).is_dir()]
+    dropped = [other for other in listed if other != name and not (settings.parent / "data" / other).is_dir()]
     for other in dropped:
         listed.remove(other)
     if name not in listed:
         listed.append(name)
     elif not dropped:
         return []
-    _write(params, file)
+    _write(params, settings)
     return dropped
 
 
 def track_dataset(root: Path, name: str) -> bool:
-    """List `data/NAME` in `data.dvc`, an output a dataset; returns whether it was not yet.
+    """List `data/NAME` in `data.dvc`, one output per dataset; returns whether it was not yet.
 
     `dvc commit --force data.dvc` then records its present version. One output for all of `data/` would be another
     version of the campus as soon as somebody imports footage beside it.

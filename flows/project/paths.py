@@ -14,10 +14,22 @@ class Paths:
 
     root: Path
     """The folder that holds `params.yaml`."""
+    settings_name: str = "params.yaml"
+    """Name of the file of settings in `root`: another one where `vad --params` names it."""
+
+    @property
+    def settings(self) -> Path:
+        """The file of settings; those of the methods are in `params/methods/` next to it."""
+        return self.root / self.settings_name
+
+    @property
+    def method_settings(self) -> Path:
+        """Settings of the benchmark's methods as they apply to a dataset, `settings/<dataset>/<method>.json`."""
+        return self.root / "settings"
 
     @property
     def data(self) -> Path:
-        """Raw footage, one folder a dataset, tracked by `data.dvc`."""
+        """Raw footage, one folder per dataset, tracked by `data.dvc`."""
         return self.root / "data"
 
     @property
@@ -27,12 +39,12 @@ class Paths:
 
     @property
     def ingest(self) -> Path:
-        """What ingest found, one JSON file a dataset."""
+        """What ingest found, one JSON file per dataset."""
         return self.root / "ingest"
 
     @property
     def validation(self) -> Path:
-        """Raw manifest, report and data docs, one folder a dataset."""
+        """Raw manifest, report and data docs, one folder per dataset."""
         return self.root / "validation"
 
     @property
@@ -57,22 +69,22 @@ class Paths:
 
     @property
     def trials(self) -> Path:
-        """Log of trials of settings, one CSV file a dataset."""
+        """Log of trials of settings, one CSV file per dataset."""
         return self.root / "trials"
 
     @property
     def results(self) -> Path:
-        """Versioned result tables, one CSV file a dataset."""
+        """Versioned result tables, one CSV file per dataset."""
         return self.root / "results"
 
     @property
     def metrics(self) -> Path:
-        """The numbers that `dvc metrics` shows, one JSON file a dataset."""
+        """The numbers that `dvc metrics` shows, one JSON file per dataset."""
         return self.root / "metrics"
 
     @property
     def plots(self) -> Path:
-        """The points that `dvc plots` draws, one folder a dataset."""
+        """The points that `dvc plots` draws, one folder per dataset."""
         return self.root / "plots"
 
     @property

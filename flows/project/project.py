@@ -1,8 +1,9 @@
-"""A project: a checkout, where everything lies in it, and the settings in its `params.yaml`."""
+"""A project: a checkout, where everything lies in it, and its settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,19 +21,23 @@ __all__ = ["Project", "open_raw"]
 
 @dataclass(frozen=True)
 class Project:
-    """A checkout: where everything lies, and the settings in its `params.yaml`."""
+    """A checkout: where everything lies, and its settings."""
 
     paths: Paths
     params: Params
 
     @classmethod
     def at(cls, root: Path) -> Project:
-        """The project whose `params.yaml` is in `root`.
+        """The project in a folder.
+
+        Args:
+            root: the folder, with the settings in `params.yaml`; or another file of settings in it.
 
         Raises:
-            SettingsError: the file is missing or holds a setting that is not allowed.
+            SettingsError: a file of settings is missing or holds a setting that is not allowed.
         """
-        return cls(Paths(root), load_params(root / "params.yaml"))
+        paths = Paths(root) if root.is_dir() else Paths(root.parent, root.name)
+        return cls(paths, load_params(paths.settings))
 
     def store(self, job: Job) -> FrameStore:
         """The frame store that a job reads.
@@ -57,6 +62,9 @@ def open_raw(paths: Paths, dataset: str) -> RawDataset:
     """
     folder = paths.data / dataset
     if not folder.is_dir():
+        present = [one.name for one in sorted(paths.data.glob("*")) if one.is_dir()]
+        if near := get_close_matches(dataset, present):
+            raise DataError(f"there is no data/{dataset}: did you mean {' or '.join(near)}?")
         raise DataError(
             f"there is no data/{dataset}: make the embedded footage with `vad data synth campus --cameras 3 --seed 7`, "
             f"pull what others pushed with `dvc pull`, or import your own with `vad data import PATH --name {dataset}`."

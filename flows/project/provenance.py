@@ -16,7 +16,7 @@ __all__ = ["data_version", "git_commit", "read_provenance", "record_provenance"]
 UNTRACKED = "untracked"
 """Said of code outside git and of data outside DVC."""
 
-SOURCES = ("flows", "vad_models", "params.yaml", "pyproject.toml", "data.dvc")
+SOURCES = ("flows", "vad_models", "params.yaml", "params", "pyproject.toml", "data.dvc")
 """What a number depends on, and what finds its data. Result tables and dvc.lock change while a pipeline runs; these
 do not.
 """
@@ -26,7 +26,8 @@ def git_commit(paths: Paths) -> str:
     """Hash of the commit that is checked out, `-dirty` where sources differ from it; else `untracked`."""
     try:
         commit = _git(paths, "rev-parse", "HEAD")
-        return f"{commit}-dirty" if _git(paths, "status", "--porcelain", "--", *SOURCES) else commit
+        changed = _git(paths, "status", "--porcelain", "--", *SOURCES, paths.settings_name)
+        return f"{commit}-dirty" if changed else commit
     except (OSError, subprocess.CalledProcessError):
         return UNTRACKED
 

@@ -50,7 +50,7 @@ def promote(dataset: str, cameras: list[str] | None = None, root: Path = Path())
     Args:
         dataset: name of a folder in `data/`, with finished jobs.
         cameras: default: all.
-        root: the folder that holds params.yaml.
+        root: the folder of the project, or another file than its params.yaml.
 
     Raises:
         JobError: a camera has no finished job.
@@ -78,7 +78,7 @@ def retrain(
         dataset: name of a folder in `data/`, into which cameras record.
         methods: default: `benchmark.methods` of params.yaml.
         cameras: default: all.
-        root: the folder that holds params.yaml.
+        root: the folder of the project, or another file than its params.yaml.
 
     Raises:
         VadError: the data break a rule, a job failed, or held-out video is too short to compare on.

@@ -35,7 +35,7 @@ def score(
         videos: a video file, a folder of frames, or a folder of video files; default: the camera's test video in
             `data/`.
         out: folder; the files go into `<out>/<dataset>/`.
-        root: the folder that holds params.yaml.
+        root: the folder of the project, or another file than its params.yaml.
 
     Raises:
         VadError: the camera has no champion, or there is no video that can be scored.
@@ -44,7 +44,7 @@ def score(
     sources = _sources(project, dataset, camera, videos)
     champion = load_champion(project.paths, dataset, camera)
     tables: list[pd.DataFrame] = [score_video(champion, name, source) for name, source in sources.items()]
-    folder = root / out / dataset
+    folder = project.paths.root / out / dataset
     with atomic_path(folder / f"{camera}.parquet") as temporary:
         pd.concat(tables, ignore_index=True).to_parquet(temporary, index=False)
     found = pd.concat([events(table).assign(video=table["video"].iloc[0]) for table in tables])

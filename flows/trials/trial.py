@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +28,7 @@ from vad_models.jobs.trial import (
 )
 from vad_models.methods import build_method
 from vad_models.scoring import frames_per_second
+from vad_models.settings import changed
 
 __all__ = ["YARDSTICK", "Trial", "log_trial", "plan_trial", "run_trial"]
 
@@ -62,10 +62,10 @@ def plan_trial(
     Args:
         project: where the frames and the settings are.
         dataset: its name.
-        method: key of `methods:` in params.yaml.
-        camera: none: the first one, or `all` where the dataset's settings say so.
+        method: label of a method or variant.
+        camera: None means the first one, or `all` where the dataset's settings say so.
         seed: of everything random in training.
-        changes: settings of the method that differ from those in params.yaml, each `key=value` or `group.key=value`
+        changes: settings of the method that differ from those in its file, each `key=value` or `group.key=value`
             with the value as YAML.
 
     Raises:
@@ -75,15 +75,14 @@ def plan_trial(
     params = project.params
     profile = params.dataset(dataset).profile
     params.method_settings(method, profile)
-    settings = deepcopy(getattr(params.methods[method], profile))
-    for change in changes:
-        _change(settings, change)
-    entry = params.methods[method].model_copy(update={profile: settings})
-    changed = params.model_copy(update={"methods": {**params.methods, method: entry}})
+    entry = params.method(method)
+    settings = changed(entry.of(profile) or {}, dict(map(_change, changes)), "--set")
+    methods = {**params.methods, method: entry.model_copy(update={profile: settings})}
+    tried = params.model_copy(update={"methods": methods})
     cameras = None if camera is None else [camera]
     job = next(
         job
-        for job in plan(replace(project, params=changed), dataset, [method], cameras, [seed])
+        for job in plan(replace(project, params=tried), dataset, [method], cameras, [seed])
         if job.label == method
     )
     if job.members:
@@ -126,11 +125,11 @@ def log_trial(file: Path, job: Job, changes: Sequence[str], every: int, trial: T
         pd.concat([*earlier, rows]).to_csv(temporary, index=False, lineterminator="\n")
 
 
-def _change(settings: dict[str, Any], change: str) -> None:
-    """Put `group.key=value` into settings; whether there is such a setting is the method's to say.
+def _change(change: str) -> tuple[str, Any]:
+    """Key and value of `key=value` or `group.key=value`.
 
     Raises:
-        SettingsError: it is not of that form, the value is not YAML, or the group is a single value.
+        SettingsError: it is not of that form, or the value is not YAML.
     """
     name, equals, text = change.partition("=")
     if not equals or not all(name.split(".")):
@@ -138,12 +137,6 @@ def _change(settings: dict[str, Any], change: str) -> None:
             f"--set {change} is not of the form key=value, such as clip=8 or training.epochs=5."
         )
     try:
-        value = yaml.safe_load(text)
+        return name, yaml.safe_load(text)
     except yaml.YAMLError:
         raise SettingsError(f"--set {change}: {text!r} is not a value of YAML: quote it.") from None
-    *groups, key = name.split(".")
-    for group in groups:
-        settings = settings.setdefault(group, {})
-        if not isinstance(settings, dict):
-            raise SettingsError(f"--set {change}: {group} is one value, {settings!r}, and has no {key}.")
-    settings[key] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from flows.project.datasets import track_dataset
+from tests.conftest import CONV_AE, PARAMS, write_settings
 
 GRID = """
 studies:
@@ -30,7 +32,7 @@ def checkout(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PYTHONPATH", str(project_root))
     for folder in ("flows", "vad_models"):
         shutil.copytree(ROOT / folder, project_root / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (project_root / "params.yaml").write_text((project_root / "params.yaml").read_text() + GRID)
+    write_settings(project_root, PARAMS + GRID)
     for file in ("dvc.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / file, project_root / file)
     (project_root / ".dvc").mkdir()
@@ -66,6 +68,53 @@ def test_a_clone_without_data_says_in_one_sentence_how_to_get_some(checkout: Pat
     assert "data.dvc" not in done.stderr
 
 
+STUB = """#!/bin/sh
+# Settings are written in earnest; every other stage leaves what it declares.
+case $1 in
+  settings) exec python -m flows.cli "$@" ;;
+  ingest) out=ingest/$2.json ;;
+  data) mkdir -p validation/$3; touch validation/$3/report.json; out=validation/$3/manifest.parquet ;;
+  derive) out=frames/$2/done ;;
+  train) out=runs/$3/$5/done ;;
+esac
+mkdir -p $(dirname $out)
+echo "$*" > $out
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+@pytest.mark.timeout(300)
+def test_a_change_in_a_methods_file_trains_it_its_variants_and_what_combines_it(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkout / "bin").mkdir()
+    (checkout / "bin/vad").write_text(STUB)
+    (checkout / "bin/vad").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{checkout / 'bin'}:{os.environ['PATH']}")
+    write_settings(
+        checkout,
+        PARAMS.replace("[conv_ae]", "[conv_ae, conv_ae_wide, frame_difference, fusion]"),
+        conv_ae=f"{CONV_AE}variants:\n  wide: {{changes: {{channels: [8, 8]}}}}\n",
+        frame_difference="demo: {}\n",
+        fusion="demo: {members: {conv_ae_wide: [reconstruction]}}\n",
+    )
+    (checkout / "footage").symlink_to("data")
+
+    def trained(old: str = "", new: str = "", method: str = "conv_ae") -> set[str]:
+        file = checkout / f"params/methods/{method}.yaml"
+        file.write_text(file.read_text().replace(old, new) if old else file.read_text())
+        run_now = stages_run(run("dvc", "repro", "train"))
+        return {one.removeprefix("train@blobs-") for one in run_now if one.startswith("train@")}
+
+    assert trained() == {"conv_ae", "conv_ae_wide", "frame_difference", "fusion"}
+    assert trained() == set()
+    assert trained("epochs: 2", "epochs: 3") == {"conv_ae", "conv_ae_wide", "fusion"}
+    assert trained("[8, 8]", "[8, 4]") == {"conv_ae_wide", "fusion"}
+    assert trained("demo: {}", "demo: {frames: 32x48x1}", "frame_difference") == {"frame_difference"}
+    assert trained("demo:", "cpu: {}\ndemo:") == set()
+
+
 @pytest.mark.slow
 @pytest.mark.integration
 @pytest.mark.timeout(1200)
@@ -73,7 +122,7 @@ def test_repro_does_everything_once_and_only_what_changed(checkout: Path) -> Non
     first = run("vad", "with-server", "dvc", "repro")
     assert stages_run(first) == [
         f"{stage}@blobs{'-conv_ae' if stage == 'train' else ''}"
-        for stage in ("ingest", "validate", "derive", "train", "evaluate", "report", "robustness")
+        for stage in ("ingest", "validate", "derive", "settings", "train", "evaluate", "report", "robustness")
     ]
     assert (checkout / "results/robustness_blobs.csv").exists()
     metrics = json.loads(run("dvc", "metrics", "show", "--json"))
@@ -84,11 +133,6 @@ def test_repro_does_everything_once_and_only_what_changed(checkout: Path) -> Non
     seconds = time.perf_counter() - started
     assert stages_run(second) == []
     assert seconds < 10
-
-    params = checkout / "params.yaml"
-    params.write_text(params.read_text().replace("epochs: 2", "epochs: 3"))
-    dry = run("dvc", "repro", "--dry")
-    assert stages_run(dry)[0] == "train@blobs-conv_ae"
 
     (checkout / "data/blobs/testing/frames/01_003/004.png").write_bytes(b"no image")
     done = subprocess.run(["dvc", "repro"], capture_output=True, text=True, check=False)
@@ -107,17 +151,16 @@ def test_an_experiment_is_compared_with_the_revision_that_it_began_from(checkout
     identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
     run("git", "add", ".")
     run("git", *identity, "commit", "--quiet", "-m", "measured")
-    before = (checkout / "params.yaml").read_text()
+    method = checkout / "params/methods/conv_ae.yaml"
+    before = method.read_text()
 
-    changed = ("-S", "methods.conv_ae.demo.training.epochs=4")
+    changed = ("-S", "params/methods/conv_ae.yaml:demo.training.epochs=4")
     experiment = run("dvc", "exp", "run", "--temp", "-n", "longer", *changed, "data.dvc", "evaluate@blobs")
 
-    assert stages_run(experiment) == ["train@blobs-conv_ae", "evaluate@blobs"]
-    assert (checkout / "params.yaml").read_text() == before
-    parameters = json.loads(run("dvc", "params", "diff", "HEAD", "longer", "--json"))["params.yaml"]
-    assert {name: (one["old"], one["new"]) for name, one in parameters.items()} == {
-        "methods.conv_ae.demo.training.epochs": (2, 4)
-    }
+    assert stages_run(experiment) == ["settings@blobs", "train@blobs-conv_ae", "evaluate@blobs"]
+    assert method.read_text() == before
+    files = json.loads(run("dvc", "params", "diff", "HEAD", "longer", "--json"))
+    assert files == {"params/methods/conv_ae.yaml": {"demo.training.epochs": {"old": 2, "new": 4, "diff": 2}}}
     metrics = json.loads(run("dvc", "metrics", "diff", "HEAD", "longer", "--all", "--json"))
     assert "conv_ae.auc_per_video" in metrics["metrics/blobs.json"]
     losses = "plots/blobs/training/conv_ae.csv"

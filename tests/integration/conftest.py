@@ -23,7 +23,7 @@ import pytest
 from flows.project.datasets import track_dataset
 from flows.project.paths import Paths
 from flows.servers.team import ENVIRONMENT
-from tests.conftest import PARAMS, write_footage
+from tests.conftest import PARAMS, write_footage, write_settings
 from tests.end_to_end.test_dvc import GRID
 
 ROOT = Path(__file__).parents[2]
@@ -108,7 +108,7 @@ def team() -> Iterator[Team]:
 
 
 def _make_project(root: Path) -> None:
-    (root / "params.yaml").write_text(PARAMS + GRID)
+    write_settings(root, PARAMS + GRID)
     write_footage(root / "data" / "blobs")
     for folder in ("flows", "vad_models"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))

@@ -21,7 +21,7 @@ from mlflow.entities import Run
 
 from flows.execution.progress import FILE as PROGRESS
 from flows.project.paths import Paths
-from tests.conftest import PARAMS, write_footage
+from tests.conftest import CONV_AE, write_footage, write_settings
 from tests.integration.conftest import ROOT, SECONDS, Team, kill, wait_for
 
 pytestmark = [pytest.mark.team, pytest.mark.slow, pytest.mark.timeout(2400)]
@@ -108,9 +108,9 @@ class Checkout(Team):
 @pytest.fixture
 def checkout(deployed: Team) -> Iterator[Checkout]:
     root = Path(tempfile.mkdtemp(prefix="faults-"))
-    params = PARAMS.replace("training: {epochs: 2, steps_per_epoch: 3,", LONG)
-    assert LONG in params
-    (root / "params.yaml").write_text(params)
+    conv_ae = CONV_AE.replace("training: {epochs: 2, steps_per_epoch: 3,", LONG)
+    assert LONG in conv_ae
+    write_settings(root, conv_ae=conv_ae)
     write_footage(root / "data" / root.name)
     for folder in ("flows", "vad_models"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))

@@ -7,21 +7,22 @@ from pathlib import Path
 import pytest
 
 from vad_models.errors import SettingsError
-from vad_models.settings import DatasetSettings, FrameSize, Params, load_params, validated
+from vad_models.settings import FrameSize, Params, load_params, validated
 
 GOOD = """
 benchmark: {datasets: [campus], methods: [ffp]}
 datasets:
   default: {profile: cpu}
   campus: {profile: demo, seeds: [4], frames: [96x160x1]}
-methods:
-  ffp: {cpu: {}, demo: {}}
 """
 
 
 def load(tmp_path: Path, text: str) -> Params:
     path = tmp_path / "params.yaml"
     path.write_text(text, encoding="utf-8")
+    folder = tmp_path / "params" / "methods"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ffp.yaml").write_text("cpu: {}\ndemo: {}\nvariants: {flow: {changes: {flow: 2.0}}}\n")
     return load_params(path)
 
 
@@ -48,7 +49,6 @@ def test_a_dataset_has_its_own_settings_or_the_default(tmp_path: Path) -> None:
         (("96x160x1", "96x161x1"), r"multiples of 8, not '96x161x1'"),
         (("96x160x1", "96 by 160"), r"HEIGHTxWIDTHxCHANNELS"),
         (("datasets: [campus], ", ""), r"benchmark\.datasets is missing"),
-        (("ffp: {cpu", "ffp: {gpu"), r"methods\.ffp\.gpu is not a setting.*cpu"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_value_and_what_is_allowed(
@@ -58,32 +58,44 @@ def test_what_is_wrong_is_named_with_its_value_and_what_is_allowed(
         load(tmp_path, GOOD.replace(*change))
 
 
-def test_a_missing_or_broken_file_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="is missing: run vad from the root"):
-        load_params(tmp_path / "params.yaml")
-    with pytest.raises(SettingsError, match="is not YAML"):
-        load(tmp_path, "a: [1,")
-    with pytest.raises(SettingsError, match="not a mapping"):
-        load(tmp_path, "- 1")
+def test_methods_have_files_of_their_own(tmp_path: Path) -> None:
+    params = load(tmp_path, GOOD)
+    assert list(params.methods) == ["ffp", "ffp_flow"]
+    assert params.methods["ffp_flow"].method == "ffp"
+    with pytest.raises(
+        SettingsError, match=r"methods is not a setting there: .*params/methods/<method>\.yaml"
+    ):
+        load(tmp_path, GOOD + "methods: {ffp: {cpu: {}}}")
 
 
-def test_settings_are_frozen() -> None:
-    with pytest.raises(ValueError, match="frozen"):
-        validated(DatasetSettings, {}, "x").holdout = 0.3  # type: ignore[misc]
+def test_another_file_of_settings_has_the_methods_next_to_it(tmp_path: Path) -> None:
+    load(tmp_path, GOOD)
+    other = tmp_path / "other.yaml"
+    other.write_text(GOOD.replace("seeds: [4]", "seeds: [5]"), encoding="utf-8")
+
+    params = load_params(other)
+
+    assert params.dataset("campus").seeds == (5,)
+    assert "ffp" in params.methods
 
 
-def test_a_missing_profile_or_member_is_named_with_what_there_is() -> None:
-    methods = {"ffp": {"cpu": {}}, "both": {"cpu": {"members": {"ffp": ["prediction"]}, "tail_shape": 1}}}
-    methods["odd"] = {"cpu": {"members": {"magic": ["x"]}}}
+def test_a_missing_method_profile_or_member_is_named_with_what_there_is() -> None:
+    methods = {
+        "ffp": {"method": "ffp", "file": "ffp.yaml", "cpu": {}},
+        "both": {"method": "both", "cpu": {"members": {"ffp": ["prediction"]}, "tail_shape": 1}},
+        "odd": {"method": "odd", "cpu": {"members": {"magic": ["x"]}}},
+    }
     values = {"benchmark": {"datasets": ["a"], "methods": ["ffp"]}, "datasets": {}, "methods": methods}
-    params = validated(Params, values, "params.yaml")
+    params = validated(Params, values)
     assert params.method_settings("both", "cpu") == {
         "members": {"ffp": {"method": "ffp", "signals": ["prediction"], "settings": {}}},
         "tail_shape": 1,
     }
-    with pytest.raises(SettingsError, match=r"methods\.ffp has no profile 'demo'; it has: cpu\."):
+    with pytest.raises(SettingsError, match=r"ffp\.yaml: ffp has no profile 'demo'; it has: cpu\."):
         params.method_settings("ffp", "demo")
+    with pytest.raises(SettingsError, match=r"no method or variant 'fpp': did you mean ffp\?"):
+        params.method_settings("fpp", "cpu")
     with pytest.raises(
-        SettingsError, match=r"no method 'magic' in params.yaml; the methods there are: ffp, both"
+        SettingsError, match=r"no method or variant 'magic': params/methods/ has ffp, both, odd"
     ):
         params.method_settings("odd", "cpu")

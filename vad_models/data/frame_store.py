@@ -27,7 +27,7 @@ from vad_models.data.layouts import RawDataset, RawVideo, Split
 from vad_models.data.manifest import read_manifest, write_manifest
 from vad_models.data.parallel import ReportProgress, map_videos
 from vad_models.errors import DataError
-from vad_models.settings import FrameSize
+from vad_models.settings import FrameSize, closest
 
 __all__ = ["FrameStore", "Video", "derive", "resized"]
 
@@ -128,7 +128,8 @@ class FrameStore:
         if camera in (None, "all"):
             return self.manifest
         if camera not in self.cameras:
-            raise DataError(f"{self.root} has no camera {camera!r}: choose one of {', '.join(self.cameras)}.")
+            near = closest(str(camera), self.cameras, str(self.root))
+            raise DataError(f"{self.root} has no camera {camera!r}: {near}")
         return self.manifest[self.manifest["camera"] == camera]
 
 

@@ -9,7 +9,7 @@ from vad_models.errors import DataError, SettingsError
 from vad_models.jobs.code_version import code_version
 from vad_models.jobs.job import Job
 from vad_models.methods import method_class
-from vad_models.settings import Params, validated
+from vad_models.settings import Params, closest, validated
 
 __all__ = ["frame_size", "make_jobs"]
 
@@ -46,9 +46,9 @@ def make_jobs(
         params: the settings.
         store_of: frame store of a frame size (`HxWxC`).
         dataset: its name.
-        methods: keys of `methods:` in params.yaml; none: those of `benchmark.methods`.
-        cameras: none: all that have training video, or `all` where the dataset's settings say so.
-        seeds: none: the dataset's.
+        methods: labels of methods and variants; None means those of `benchmark.methods`.
+        cameras: None means all that have training video, or `all` where the dataset's settings say so.
+        seeds: None means the dataset's.
 
     Raises:
         SettingsError: a method or a setting is not known.
@@ -64,8 +64,10 @@ def make_jobs(
             for job in make_jobs(params, store_of, dataset, [member], cameras, seeds)
         ]
         jobs += members
-        method = params.methods[label].variant_of or label
-        validated(method_class(method).Settings, values, f"methods.{label}.{settings.profile}")
+        entry = params.method(label)
+        method = entry.method
+        where = settings.profile if label == method else f"{label}.{settings.profile}"
+        validated(method_class(method).Settings, values, where, entry.file)
         size = frame_size(params, dataset, label)
         for job in members:
             if job.frames != size:
@@ -77,9 +79,8 @@ def make_jobs(
         trainable = [camera for camera in store.cameras if store.videos(camera, "train")]
         for camera in cameras or (["all"] if settings.cameras == "all" else trainable):
             if camera != "all" and camera not in trainable:
-                raise DataError(
-                    f"{dataset} has no training video of camera {camera!r}; its cameras are: {', '.join(trainable)}."
-                )
+                near = closest(camera, trainable, f"data/{dataset}")
+                raise DataError(f"{dataset} has no training video of camera {camera!r}: {near}")
             jobs += [
                 Job(
                     dataset=dataset,

@@ -145,7 +145,7 @@ def test_jobs_of_other_settings_do_not_enter_the_table(project_root: Path) -> No
     jobs.run(job, project, threads=1)
     assert [one.job.fingerprint for one in current_jobs(project, "blobs")] == [job.fingerprint]
 
-    params = project_root / "params.yaml"
-    params.write_text(params.read_text().replace("epochs: 2", "epochs: 3"))
+    file = project_root / "params/methods/conv_ae.yaml"
+    file.write_text(file.read_text().replace("epochs: 2", "epochs: 3"))
 
     assert current_jobs(Project.at(project_root), "blobs") == []

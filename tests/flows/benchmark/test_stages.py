@@ -9,6 +9,7 @@ from flows.benchmark import stages
 from flows.benchmark.validation import validate
 from flows.project.paths import Paths
 from flows.project.project import Project
+from tests.conftest import CONV_AE, PARAMS, write_settings
 from vad_models.data.frame_store import FrameStore
 from vad_models.errors import DataError
 
@@ -49,6 +50,24 @@ def test_derive_makes_a_frame_store_of_every_size(project_root: Path) -> None:
     (root,) = stages.derive(Project.at(project_root), "blobs")
 
     assert FrameStore(root).cameras == ["01", "02"]
+
+
+def test_settings_of_the_benchmark_are_written_complete(project_root: Path) -> None:
+    write_settings(
+        project_root,
+        PARAMS.replace("[conv_ae]", "[conv_ae_wide, fusion]"),
+        conv_ae=f"{CONV_AE}variants:\n  wide: {{changes: {{training.batch: 1}}}}\n",
+        fusion="demo: {members: {conv_ae_wide: [reconstruction]}}\n",
+    )
+
+    wide, fusion = (
+        json.loads(file.read_text())
+        for file in stages.write_method_settings(Project.at(project_root), "blobs")
+    )
+
+    assert (wide["clip"], wide["training"]["epochs"], wide["training"]["batch"]) == (4, 2, 1)
+    assert fusion["members"]["conv_ae_wide"]["settings"] == wide
+    assert (project_root / "settings/blobs/fusion.json").exists()
 
 
 def test_derive_before_validate_says_what_to_run(project_root: Path) -> None:

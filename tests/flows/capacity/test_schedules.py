@@ -19,7 +19,7 @@ from flows.capacity.schedules import (
     measured_costs,
     schedule,
 )
-from tests.conftest import PARAMS as SMALL
+from tests.conftest import write_settings
 from vad_models.errors import JobError
 from vad_models.settings import Params, load_params
 
@@ -35,7 +35,11 @@ PARAMS = Params.model_validate(
                 "severities": [1, 2],
             }
         },
-        "methods": {"slow": {"cpu": {}}, "both": {"cpu": {"members": {"slow": ["x"]}}}, "quick": {"cpu": {}}},
+        "methods": {
+            "slow": {"method": "slow", "cpu": {}},
+            "both": {"method": "both", "cpu": {"members": {"slow": ["x"]}}},
+            "quick": {"method": "quick", "cpu": {}},
+        },
     }
 )
 COSTS = Costs({"slow": 100.0, "quick": 10.0, "both": 0.0}, {"slow": 10.0, "quick": 100.0, "both": 1.0})
@@ -58,7 +62,7 @@ def test_costs_are_means_over_the_jobs_of_a_result_table(tmp_path: Path) -> None
     write_results(tmp_path / "toy.csv")
 
     costs = measured_costs(
-        tmp_path / "toy.csv", {"conv_ae": None, "conv_ae_wide": "conv_ae", "ffp_flow": "ffp"}
+        tmp_path / "toy.csv", {"conv_ae": "conv_ae", "conv_ae_wide": "conv_ae", "ffp_flow": "ffp"}
     )
 
     assert costs.training == {"conv_ae": 180.0, "conv_ae_wide": 180.0, "ffp_flow": 540.0}
@@ -70,7 +74,7 @@ def test_a_method_that_was_never_measured_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         JobError, match="no row of itae: train it with `vad train --dataset toy --method itae`"
     ):
-        measured_costs(tmp_path / "toy.csv", {"itae": None})
+        measured_costs(tmp_path / "toy.csv", {"itae": "itae"})
 
 
 def test_the_matrix_is_every_method_on_every_camera_from_every_seed() -> None:
@@ -90,7 +94,7 @@ def test_the_footage_is_that_of_shanghaitech() -> None:
 
 
 def test_the_matrix_counts_what_the_flow_would_plan(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text(SMALL)
+    write_settings(tmp_path)
     params = load_params(tmp_path / "params.yaml")
     project = rehearsal_project(tmp_path / "stage", params, SHANGHAITECH)
 

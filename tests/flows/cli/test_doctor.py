@@ -7,10 +7,11 @@ from typer.testing import CliRunner
 
 from flows.cli import app, doctor
 from flows.cli.doctor import Finding, examine
+from flows.project.paths import Paths
 
 
 def finding(root: Path, what: str) -> Finding:
-    return next(one for one in examine(root) if one.what == what)
+    return next(one for one in examine(Paths(root)) if one.what == what)
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def checkout(project_root: Path) -> Path:
 
 
 def test_a_working_checkout_has_nothing_bad(checkout: Path) -> None:
-    assert [one for one in examine(checkout) if one.state == "bad"] == []
+    assert [one for one in examine(Paths(checkout)) if one.state == "bad"] == []
     assert CliRunner().invoke(app, ["doctor"]).exit_code == 0
 
 

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app, main
+from tests.conftest import write_settings
 from tests.footage import make_store
 
 
@@ -41,8 +42,7 @@ def test_a_trial_is_shown_beside_frame_differencing_and_logged(project_root: Pat
 
 def test_the_yardstick_is_not_compared_with_itself(project_root: Path) -> None:
     make_store(project_root / "frames/blobs")
-    params = project_root / "params.yaml"
-    params.write_text(params.read_text() + "  frame_difference: {demo: {}}\n")
+    write_settings(project_root, frame_difference="demo: {}")
 
     outcome = CliRunner().invoke(app, ["trial", "frame_difference", "-d", "blobs"], catch_exceptions=False)
 
@@ -59,5 +59,5 @@ def test_a_wrong_setting_is_one_sentence_before_anything_is_trained(
         main(["trial", "conv_ae", "-d", "blobs", "--set", "epochs=1"])
 
     assert stopped.value.code == 1
-    assert "methods.conv_ae.demo.epochs is not a setting" in capsys.readouterr().err
+    assert "params/methods/conv_ae.yaml: demo.epochs is not a setting" in capsys.readouterr().err
     assert not Path("trials").exists()

@@ -26,7 +26,7 @@ from flows.results.tables import read_results
 from flows.servers.local import prefect_server
 from flows.studies.contamination import contamination
 from flows.studies.subsampling import subsampling
-from tests.conftest import PARAMS, write_footage
+from tests.conftest import PARAMS, write_footage, write_settings
 from tests.flows.execution.test_slots import wait_for
 from vad_models.jobs.finished import FinishedJob
 from vad_models.jobs.job import Job
@@ -61,7 +61,7 @@ def cluster() -> Iterator[Any]:
 def root(tmp_path_factory: pytest.TempPathFactory, cluster: Any) -> Iterator[Path]:
     """A project that is ready for training, a server, and the cluster as the setting for flows."""
     root = tmp_path_factory.mktemp("project")
-    (root / "params.yaml").write_text(PARAMS.replace("holdout: 0.3", "holdout: 0.3, cameras: all") + STUDIES)
+    write_settings(root, PARAMS.replace("holdout: 0.3", "holdout: 0.3, cameras: all") + STUDIES)
     write_footage(root / "data" / "blobs")
     project = Project.at(root)
     ingest(project.paths, "blobs")
@@ -118,9 +118,9 @@ def test_studies_run_on_it(project: Project) -> None:
 
 
 def test_a_worker_that_is_killed_costs_no_job(project: Project, cluster: Any) -> None:
-    params = project.paths.root / "params.yaml"
-    params.write_text(
-        params.read_text().replace("epochs: 2, steps_per_epoch: 3", "epochs: 40, steps_per_epoch: 9")
+    file = project.paths.root / "params/methods/conv_ae.yaml"
+    file.write_text(
+        file.read_text().replace("epochs: 2, steps_per_epoch: 3", "epochs: 40, steps_per_epoch: 9")
     )
     project = Project.at(project.paths.root)
     jobs = plan(project, "blobs", seeds=[0, 1])

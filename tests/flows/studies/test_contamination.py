@@ -17,6 +17,7 @@ from flows.results.tables import read_results
 from flows.servers.local import prefect_server
 from flows.studies.contamination import contamination
 from flows.tracking.runs import connect, prepare_tracking
+from tests.conftest import PARAMS, write_settings
 from tests.flows.killed import kill_in_training
 from vad_models.data.frame_store import FrameStore
 from vad_models.errors import DataError
@@ -32,8 +33,7 @@ studies:
 @pytest.fixture
 def project(project_root: Path) -> Project:
     """One model of both cameras, each with one test video whose second half, 15 frames, is abnormal."""
-    params = (project_root / "params.yaml").read_text().replace("holdout: 0.3", "holdout: 0.3, cameras: all")
-    (project_root / "params.yaml").write_text(params + GRID)
+    write_settings(project_root, PARAMS.replace("holdout: 0.3", "holdout: 0.3, cameras: all") + GRID)
     paths = Paths(project_root)
     ingest(paths, "blobs")
     validate(paths, "blobs")

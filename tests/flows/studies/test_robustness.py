@@ -17,6 +17,7 @@ from flows.project.project import Project
 from flows.results.tables import read_results
 from flows.servers.local import prefect_server
 from flows.tracking.runs import connect, prepare_tracking
+from tests.conftest import PARAMS, write_settings
 
 GRID = """
 studies:
@@ -35,7 +36,7 @@ def test_a_grid_is_measured_once_and_goes_on_where_it_stopped(
     project_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = Paths(project_root)
-    (project_root / "params.yaml").write_text((project_root / "params.yaml").read_text() + GRID)
+    write_settings(project_root, PARAMS + GRID)
     ingest(paths, "blobs")
     validate(paths, "blobs")
     derive(Project.at(project_root), "blobs")

@@ -18,6 +18,7 @@ from flows.results.tables import read_results
 from flows.servers.local import prefect_server
 from flows.studies.subsampling import subsampling
 from flows.tracking.runs import connect, prepare_tracking
+from tests.conftest import PARAMS, write_settings
 from tests.flows.killed import kill_in_training
 from vad_models.jobs.finished import FinishedJob, finished_jobs
 from vad_models.studies.subsampling import SubsampledJob
@@ -33,7 +34,7 @@ studies:
 def test_a_grid_is_trained_once_and_goes_on_where_it_stopped(
     project_root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (project_root / "params.yaml").write_text((project_root / "params.yaml").read_text() + GRID)
+    write_settings(project_root, PARAMS + GRID)
     paths = Paths(project_root)
     ingest(paths, "blobs")
     validate(paths, "blobs")

@@ -29,14 +29,17 @@ def params(**dataset: Any) -> Params:
             "default": {"profile": "demo", "seeds": [0, 1], "frames": [str(SIZE)], "holdout": 0.3, **dataset}
         },
         "methods": {
-            "conv_ae": {"demo": short_settings("conv_ae")},
-            "ffp": {"demo": short_settings("ffp")},
-            "ffp_plain": {"variant_of": "ffp", "demo": short_settings("ffp") | {"gradient": 0.0}},
-            "fusion": {"demo": {"members": {"ffp": ["prediction"], "conv_ae": ["reconstruction"]}}},
-            "big": {"variant_of": "ffp", "demo": short_settings("ffp") | {"frames": "64x64x1"}},
+            "conv_ae": {"method": "conv_ae", "demo": short_settings("conv_ae")},
+            "ffp": {"method": "ffp", "demo": short_settings("ffp")},
+            "ffp_plain": {"method": "ffp", "demo": short_settings("ffp") | {"gradient": 0.0}},
+            "fusion": {
+                "method": "fusion",
+                "demo": {"members": {"ffp": ["prediction"], "conv_ae": ["reconstruction"]}},
+            },
+            "big": {"method": "ffp", "demo": short_settings("ffp") | {"frames": "64x64x1"}},
         },
     }
-    return validated(Params, values, "params.yaml")
+    return validated(Params, values)
 
 
 def jobs_of(tmp_path: Path, count: int = 1, **wanted: Any) -> tuple[list[Job], Any]:
@@ -84,11 +87,9 @@ def test_the_fingerprint_of_a_job_stays_what_it_was() -> None:
 
 
 def test_unknown_names_are_refused_with_what_there_is(tmp_path: Path) -> None:
-    with pytest.raises(
-        SettingsError, match=r"no method 'magic' in params.yaml; the methods there are: conv_ae, ffp"
-    ):
-        jobs_of(tmp_path, methods=["magic"])
-    with pytest.raises(DataError, match="no training video of camera '07'; its cameras are: 01"):
+    with pytest.raises(SettingsError, match=r"no method or variant 'convae': did you mean conv_ae\?"):
+        jobs_of(tmp_path, methods=["convae"])
+    with pytest.raises(DataError, match="no training video of camera '07': data/blobs has 01"):
         jobs_of(tmp_path, cameras=["07"])
     with pytest.raises(
         SettingsError, match=r"big needs frames of 64x64x1, but datasets.blobs.frames lists 32x48x1"

@@ -177,7 +177,7 @@ def test_the_autoregressive_latent_is_the_negative_log_likelihood_of_the_code() 
 @pytest.mark.parametrize("label", [*MOTION_VARIANTS, *LOSS_VARIANTS])
 def test_a_variant_changes_one_setting_of_each_profile(label: str) -> None:
     methods = load_params().methods
-    assert methods[label].variant_of == "decoupled"
+    assert methods[label].method == "decoupled"
     key = "motion_model" if label in MOTION_VARIANTS else "losses"
     for profile in ("paper", "cpu", "demo"):
         changed, base = getattr(methods[label], profile), getattr(methods["decoupled"], profile)

@@ -160,7 +160,7 @@ def test_a_score_is_the_mean_error_of_the_windows_last_frame() -> None:
     ],
 )
 def test_variants_differ_in_their_streams(variant: str, window: int, absent: set[str]) -> None:
-    assert load_params().methods[f"srnn_ae_{variant}"].variant_of == "srnn_ae"
+    assert load_params().methods[f"srnn_ae_{variant}"].method == "srnn_ae"
     method = build(f"srnn_ae_{variant}")
     assert list(method.streams.channels) == [variant]
     assert method.clip.frames == window

@@ -129,7 +129,7 @@ def test_a_score_is_the_mean_error_of_the_windows_last_frame() -> None:
 )
 def test_variants_differ_in_their_streams(variant: str, window: int, absent: set[str]) -> None:
     entry = load_params().methods[f"tsc_{variant}"]
-    assert entry.variant_of == "tsc"
+    assert entry.method == "tsc"
     method = build_method("tsc", entry.demo or {}, SIZE)
     assert isinstance(method, TSC)
     assert list(method.streams.channels) == [variant]
