@@ -20,7 +20,7 @@ from vad_models.settings import Profile, load_params, validated
 
 ROOT = Path(__file__).parents[1]
 
-STAGES = ("ingest", "validate", "derive", "train", "evaluate", "report", "robustness")
+STAGES = ("ingest", "validate", "derive", "settings", "train", "evaluate", "report", "robustness")
 STUDIES = ("contamination", "subsampling", "cross-camera")
 
 

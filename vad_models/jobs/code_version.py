@@ -35,7 +35,8 @@ _IGNORED = (
     "vad_models.data.parallel",
     "vad_models.data.files",
     "vad_models.methods.method_class",
-    "vad_models.settings.validated",
+    "vad_models.settings_base.closest",
+    "vad_models.settings_base.validated",
 )
 """What shapes no number: errors, progress bars and processes, how files are written, how a method is found (its own
 statements count already), and how settings are checked (their values are in the fingerprint)."""
