@@ -1,4 +1,4 @@
-"""The methods, one module each, found by themselves: a module `x.py` holds one `Method` with `name = "x"`."""
+"""The methods, one module each. A module `x.py` defines one `Method` with `name = "x"` and is found by its name."""
 
 from __future__ import annotations
 
@@ -18,20 +18,18 @@ __all__ = ["build_method", "method_class", "method_names"]
 
 
 def method_names() -> list[str]:
-    """Names of all methods, sorted."""
+    """List the names of all methods, sorted."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
 
 
 def method_class(name: str) -> type[Method]:
-    """The method called `name`.
+    """Find the class of the method called `name`.
 
     Raises:
-        SettingsError: there is none.
+        SettingsError: there is no such method.
     """
     if name not in method_names():
-        raise SettingsError(
-            f"there is no method {name!r}; the methods there are: {', '.join(method_names())}."
-        )
+        raise SettingsError(f"there is no method {name!r}: choose one of {', '.join(method_names())}.")
     module = importlib.import_module(f"{__name__}.{name}")
     return next(
         member
@@ -41,7 +39,12 @@ def method_class(name: str) -> type[Method]:
 
 
 def build_method(name: str, settings: Mapping[str, Any], size: FrameSize) -> Method:
-    """A fresh method with random weights (seed torch before), for frames of `size`.
+    """Build a method with random weights, drawn from torch's global random state.
+
+    Args:
+        name: name of the method's module.
+        settings: its hyper-parameters.
+        size: size of the frames that it will see.
 
     Raises:
         SettingsError: the method or one of its settings does not exist, or a value is not allowed.
@@ -49,7 +52,7 @@ def build_method(name: str, settings: Mapping[str, Any], size: FrameSize) -> Met
     cls = method_class(name)
     method = cls(validated(cls.Settings, settings, f"methods.{name}"), size)
     for module in method.modules():
-        # 1.3 times the frames a second of the default layout (U-Net of `ffp`, two AVX-512 cores).
+        # 1.3 times the frames per second of the default layout (U-Net of `ffp`, two AVX-512 cores).
         if isinstance(module, nn.Conv2d):
             module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
     return method

@@ -1,10 +1,11 @@
-"""Spatio-temporal autoencoder (Zhao et al. 2017): 3-D convolutions, a branch that reconstructs and one that predicts.
+"""Spatio-temporal autoencoder (Zhao et al. 2017): 3-D convolutions with a reconstructing and a predicting decoder.
 
-One encoder sees a clip of T frames; one decoder gives the clip back and another the T frames that follow. The further a
-predicted frame is away, the less its error weighs. Having to predict makes the code hold motion.
+One encoder sees a clip of T frames. One decoder reconstructs the clip, the other predicts the T frames that follow; the
+further away a predicted frame, the less its error weighs. Having to predict makes the code represent motion.
 
-Settled here: both signals of a window speak of its last T frames. `reconstruction`, the paper's score, is their error
-when they are encoded themselves, `prediction` when the T frames before them are; the score is that of their middle.
+The paper leaves open which frame a score belongs to. Here both signals of a window concern its last T frames and belong
+to the middle one of these. `reconstruction`, the paper's score, is their error when they are encoded themselves;
+`prediction` is their error when the T frames before them are encoded.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ class Conv3dAESettings(MethodSettings):
     """Settings of `conv3d_ae`."""
 
     clip: int = Field(default=16, ge=2)
-    """Frames that are encoded, reconstructed and predicted (T)."""
+    """Number of frames that are encoded, reconstructed and predicted (T)."""
     channels: tuple[int, ...] = Field(default=(32, 48, 64), min_length=1)
-    """Channels of the encoder's halving blocks; one more block, as wide as the last, makes the code."""
+    """Channels of the encoder's halving blocks. One more block, as wide as the last, computes the code."""
     strided: bool = False
-    """Nothing is convolved at full size: blocks halve by a stride, and the decoder ends with its last doubling, for a
-    tenth of the work; false: they halve by max-pooling, and one more convolution ends the decoder, as in the paper."""
+    """Whether blocks halve by a stride and the decoder ends with its last doubling. Nothing is then convolved at full
+    size, for a tenth of the work. False halves by max-pooling and ends with one more convolution, as in the paper."""
     changes: bool = False
-    """Rebuild what changed since the frame before; false: the frames, as in the paper."""
+    """Whether the change from the previous frame is reconstructed; false reconstructs the frames, as in the paper."""
     prediction: float = Field(default=1.0, ge=0)
     """Weight of the prediction loss."""
     training: Phase
@@ -101,18 +102,18 @@ class Conv3dAE(Method):
         return self._errors(self.reconstructor, self.encoder(seen), seen).mean((1, 2))
 
     def _past_and_seen(self, features: Features) -> tuple[Tensor, Tensor]:
-        """First and last T frames (or changes) of every window, (m, C, T, H, W) each."""
+        """Cut the first and the last T frames (or changes) out of every window, (m, C, T, H, W) each."""
         frames, length, changes = features["frames"], self.settings.clip, self.settings.changes
         past, seen = frames[..., :-length, :, :, :], frames[..., length:, :, :, :]
         return clips(past, length, changes), clips(seen, length, changes)
 
     def _errors(self, decoder: nn.Module, codes: Tensor, truth: Tensor) -> Tensor:
-        """Squared errors, (m, C, T, H, W), of what a decoder makes of codes."""
+        """Squared errors of what a decoder computes from codes, (m, C, T, H, W)."""
         _, _, length, height, width = truth.shape
         return (decoder(codes)[..., :length, :height, :width] - truth).square()
 
     def _weighted(self, errors: Tensor) -> Tensor:
-        """Mean over all pixels of predicted frames, nearer frames weighing more: (m, C, T, H, W) -> (m,)."""
+        """Mean over all pixels of predicted frames, with more weight on nearer frames: (m, C, T, H, W) -> (m,)."""
         return errors.mean((1, 3, 4)) @ self.weights
 
 
@@ -123,7 +124,7 @@ def _halving(inputs: int, outputs: int, strided: bool) -> nn.Sequential:
 
 
 def _decoder(channels: Sequence[int], outputs: int, strided: bool) -> nn.Sequential:
-    """Mirrors the encoder."""
+    """Build a decoder that mirrors the encoder."""
     blocks = [upsample3d_block(i, o, _HALVED) for i, o in pairwise(channels[::-1])]
     if strided:
         return nn.Sequential(*blocks, upsample3d(channels[0], outputs, _HALVED))

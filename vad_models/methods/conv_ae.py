@@ -1,4 +1,4 @@
-"""Convolutional autoencoder (Hasan et al. 2016): a clip, stacked in channels, is squeezed and reconstructed."""
+"""Convolutional autoencoder (Hasan et al. 2016): a clip, stacked in channels, is compressed and reconstructed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class ConvAESettings(MethodSettings):
     clip: int = Field(default=10, ge=2)
     """Frames of a clip (T = 10 in the paper)."""
     channels: tuple[int, ...] = Field(default=(512, 256, 128), min_length=1)
-    """Channels of the encoder's blocks; each halves height and width."""
+    """Channels of the encoder's blocks, each of which halves height and width."""
     training: Phase
     """The only phase."""
 
 
 class ConvAE(Method):
-    """Reconstructs T stacked frames; frames of an unusual clip come back wrong."""
+    """Reconstructs T stacked frames; unusual clips are reconstructed badly."""
 
     name: ClassVar[str] = "conv_ae"
     title: ClassVar[str] = "convolutional autoencoder (Hasan et al. 2016)"
@@ -40,7 +40,7 @@ class ConvAE(Method):
     def __init__(self, settings: ConvAESettings, size: FrameSize) -> None:
         super().__init__(settings, size)
         self.settings = settings
-        # The error of a clip is the error of its middle frame's surroundings.
+        # A clip surrounds its middle frame, so its error is that frame's score.
         self.clip = ClipSpec(settings.clip, settings.clip // 2, size)
         stacked = settings.clip * size.channels
         widths = (stacked, *settings.channels)
@@ -55,7 +55,7 @@ class ConvAE(Method):
         return {"training": self.settings.training}
 
     def reconstruct(self, clips: Tensor) -> Tensor:
-        """Clips (n, T*C, H, W) in [0, 1] through the bottleneck and back."""
+        """Reconstruct clips in [0, 1] through the bottleneck: (n, T * C, H, W) -> (n, T * C, H, W)."""
         reconstruction: Tensor = self.decoder(self.encoder(clips))
         return reconstruction
 

@@ -1,10 +1,10 @@
-"""Convolutional LSTM autoencoder (Chong and Tay 2017): two convolutions a frame, three ConvLSTM layers, and back.
+"""Convolutional LSTM autoencoder (Chong and Tay 2017): two convolutions per frame, three ConvLSTM layers, and back.
 
-It stands for the "ConvLSTM-AE" of the comparison tables too (Luo et al. 2017: a convolutional network for the look of a
-frame, a ConvLSTM that remembers the frames before). `convstae` is the same with a layer more each way, trained on
-strided clips. As in `conv_ae`, the error of a clip is the error of its middle frame's surroundings.
+It also stands for the "ConvLSTM-AE" of comparison tables (Luo et al. 2017: a convolutional network for the appearance
+of a frame, and a ConvLSTM that remembers earlier frames). `convstae` has one more layer each way and is trained on
+strided clips. As in `conv_ae`, the error of a clip is the score of its middle frame.
 
-In profile `cpu` the network gives the change since the frame before, as in `convstae`.
+In profile `cpu` the network outputs the change from the previous frame, as in `convstae`.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ class ConvLSTMAESettings(MethodSettings):
     peephole: bool = True
     """Whether the ConvLSTMs' gates see the cell state."""
     normalise: bool = False
-    """Batch normalisation and LeakyReLU after a convolution; false: tanh, as in the paper."""
+    """Whether batch normalisation and LeakyReLU follow a convolution; false uses tanh, as in the paper."""
     residual: bool = False
-    """The network gives the change since the frame before; false: the frame itself, as in the paper."""
+    """Whether the network outputs the change from the previous frame; false outputs the frame, as in the paper."""
     training: Phase
     """The only phase."""
 
 
 class ConvLSTMAE(Method):
-    """Reconstructs clips; an unusual clip comes back wrong."""
+    """Reconstructs clips; unusual clips are reconstructed badly."""
 
     name: ClassVar[str] = "conv_lstm_ae"
     title: ClassVar[str] = "convolutional LSTM autoencoder (Chong and Tay 2017)"
@@ -74,14 +74,14 @@ class ConvLSTMAE(Method):
         return {"loss": self._errors(features).mean()}
 
     def score(self, features: Features, signals: Sequence[str] | None = None) -> dict[str, Tensor]:
-        # The Euclidean distance of the clips, per pixel.
+        # The root mean squared error: the Euclidean distance of both clips, per pixel.
         return {"reconstruction": self._errors(features).mean((1, 2, 3, 4)).sqrt()}
 
     def error_map(self, features: Features) -> Tensor:
         return self._errors(features).mean((1, 2))
 
     def _errors(self, features: Features) -> Tensor:
-        """Squared errors of all windows, of one sequence or of a batch of them: (n, T, C, H, W)."""
+        """Squared errors of all windows of one sequence or of a batch of sequences, (n, T, C, H, W)."""
         clips = windows(features["frames"], self.clip.frames).flatten(0, -5)
         codes = windows(features["codes"], self.clip.frames).flatten(0, -5)
         return (self.net.rebuild(codes, clips) - clips).square()

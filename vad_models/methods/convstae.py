@@ -1,18 +1,18 @@
-"""Convolutional spatiotemporal autoencoder (Nayak, Pati, Das 2020): clips go through ConvLSTM layers and come back.
+"""Convolutional spatiotemporal autoencoder (Nayak, Pati, Das 2020): clips are reconstructed through ConvLSTM layers.
 
-What the paper leaves open or garbled is settled so:
+The paper leaves some points open. They are settled as follows:
 
-- The sizes of the layers stood in a figure. They are those of the network that it modifies (Chong and Tay 2017: 11x11/4
-  with 128 channels, 5x5/2 with 64; ConvLSTMs of 64, 32 and 64) and a third convolution that keeps the resolution.
-- A frame is in T windows. Its scores come from the one that it is in the middle of: `single_frame` is its own error
-  (eq. 10 and 11), as a mean over pixels and not a sum; `clip` is the squared error (eq. 1) of the whole window, and
-  steadier.
-- Eq. 12 makes S = (e - min e) / max e of the errors e of a video's frames, eq. 13 the regularity 1 - S. The divisor is
-  max e and not max e - min e, so that the most abnormal frame has less than S = 1. Both only rescale the errors of a
-  video, and summing or averaging pixels is the same to them. The signals are the errors; normalising comes later.
+- The layer sizes were in a figure. Here they are those of the network that the paper modifies (Chong and Tay 2017:
+  11x11/4 with 128 channels, 5x5/2 with 64; ConvLSTMs of 64, 32 and 64), plus a third convolution that keeps the
+  resolution.
+- A frame is part of T windows. Its scores come from the window whose middle it is: `single_frame` is the frame's own
+  error (eq. 10 and 11), as a mean over pixels instead of a sum; `clip` is the squared error (eq. 1) of the whole
+  window, and is steadier.
+- Eq. 12 computes S = (e - min e) / max e from the errors e of a video's frames, and eq. 13 the regularity 1 - S. Both
+  only rescale the errors of a video. The signals here are the errors; they are normalised later.
 
-In profile `cpu` the network gives the change since the frame before. It then need not carry the scene through its code,
-and what moves unusually is what comes back wrong; the variant `convstae_plain` in params.yaml gives whole frames.
+In profile `cpu` the network outputs the change from the previous frame. Its code then need not carry the scene, and
+what moves unusually is reconstructed badly. The variant `convstae_plain` outputs whole frames.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ConvSTAESettings(MethodSettings):
     clip: int = Field(default=10, ge=2)
     """Frames of a clip (T in the paper)."""
     strides: tuple[PositiveInt, ...] = Field(default=(1, 2, 3), min_length=1)
-    """Distances between the frames of a training clip, one drawn for each step; scoring is at distance 1."""
+    """Distances between the frames of a training clip; each step draws one. Scoring uses distance 1."""
     spatial: tuple[Convolution, ...] = Field(min_length=1)
     """Convolutions of the spatial encoder; the decoder mirrors them."""
     temporal: tuple[PositiveInt, ...] = Field(default=(64, 32, 64), min_length=1)
@@ -46,9 +46,9 @@ class ConvSTAESettings(MethodSettings):
     peephole: bool = True
     """Whether the ConvLSTMs' gates see the cell state, as in eq. 2 and 3."""
     normalise: bool = False
-    """Batch normalisation and LeakyReLU after a convolution; false: tanh."""
+    """Whether batch normalisation and LeakyReLU follow a convolution; false uses tanh."""
     residual: bool = False
-    """The network gives the change since the frame before; false: the frame itself, as in the paper."""
+    """Whether the network outputs the change from the previous frame; false outputs the frame, as in the paper."""
     training: Phase
     """The only phase."""
 
@@ -63,7 +63,7 @@ class ConvSTAESettings(MethodSettings):
 
 
 class ConvSTAE(Method):
-    """Reconstructs clips; an unusual frame comes back wrong."""
+    """Reconstructs clips; unusual frames are reconstructed badly."""
 
     name: ClassVar[str] = "convstae"
     title: ClassVar[str] = "convolutional spatiotemporal autoencoder (Nayak et al. 2020)"
@@ -88,7 +88,7 @@ class ConvSTAE(Method):
         return {"training": self.settings.training}
 
     def encode(self, frames: Tensor, phase: str) -> Features:
-        """Frames as they are: which of them make a clip is drawn in the loss."""
+        """Return frames as they are, because the loss draws which of them form a clip."""
         return {"frames": frames}
 
     def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
@@ -99,11 +99,11 @@ class ConvSTAE(Method):
         return {"loss": (self.net(clips) - clips).square().mean()}
 
     def strided_clips(self, frames: Tensor, stride: int) -> Tensor:
-        """Clips of frames `stride` apart, each frame in one clip at most, from a random frame on.
+        """Cut clips of frames `stride` apart, starting at a random frame; each frame is in one clip at most.
 
         Args:
             frames: sequences (B, L, C, H, W), L >= T * stride.
-            stride: frames from one frame of a clip to the next.
+            stride: distance between the frames of a clip.
 
         Returns:
             (B * stride * (L // (T * stride)), T, C, H, W).
@@ -129,6 +129,6 @@ class ConvSTAE(Method):
         return self._difference(features).square().mean((1, 2))
 
     def _difference(self, features: Features) -> Tensor:
-        """What the windows' reconstructions are off by: (n - T + 1, T, C, H, W)."""
+        """Difference between the windows' reconstructions and the windows, (n - T + 1, T, C, H, W)."""
         clips = windows(features["frames"], self.clip.frames)
         return self.net.rebuild(windows(features["codes"], self.clip.frames), clips) - clips

@@ -1,18 +1,18 @@
 """Decoupled appearance and motion learning (Li, Leroux, Simoens 2021).
 
-Each frame is encoded once. A small motion model looks at the codes of `inputs` consecutive frames and predicts the code
-`ahead` frames later; where the prediction fails, appearance or motion is unusual. The decoder only shapes the code in
-training, with shortcuts from the frame before, and serves the two pixel signals.
+Each frame is encoded once. A small motion model sees the codes of `inputs` consecutive frames and predicts the code
+`ahead` frames later. Where the prediction fails, appearance or motion is unusual. The decoder, with shortcuts from the
+previous frame, only shapes the code in training and computes the two pixel signals.
 
-Two changes make it learn in minutes on two cores; the variant `decoupled_plain` in params.yaml is without them:
+Two changes make it learn in minutes on two cores. The variant `decoupled_plain` does without the first:
 
-- the code is normalised per channel and the predicted code carries no gradient, so that the latent loss shapes the
-  encoder but cannot shrink the code;
-- `latent` is the largest mean error of a patch of the code, since one compact object is what matters and scattered
-  noise is not; `latent_mse` is the paper's mean squared error over the whole code (eq. 2).
+- The code is normalised per channel, and the target code carries no gradient, so that the latent loss shapes the
+  encoder but cannot shrink the code.
+- `latent` is the largest mean error over a patch of the code, because an anomaly is one compact object and noise is
+  scattered. `latent_mse` is the paper's mean squared error over the whole code (eq. 2).
 
-With `motion_model: autoregressive` the error behind `latent` is the negative log-likelihood of the code; the code that
-`latent_mse` and `prediction` take for the predicted one is then the mean of the estimated density.
+With `motion_model: autoregressive`, the error behind `latent` is the negative log-likelihood of the code, and
+`latent_mse` and `prediction` use the mean of the estimated density as the predicted code.
 """
 
 from __future__ import annotations
@@ -38,31 +38,31 @@ from vad_models.settings import FrameSize
 __all__ = ["Decoupled", "DecoupledSettings"]
 
 _PATCH = 5
-"""Cells of the code, in each direction, that `latent` averages the error over."""
+"""Side, in cells of the code, of the patch that `latent` averages the error over."""
 
 
 class DecoupledPhase(Phase):
-    """A phase with its own balance of the losses."""
+    """A phase with its own weights of the losses."""
 
     reconstruction: float = Field(ge=0)
     """Weight of the reconstruction losses (lambda_r of eq. 1)."""
     latent: float = Field(ge=0)
     """Weight of the motion model's mean error (lambda_p of eq. 1)."""
     reconstruct_every: int = Field(default=1, ge=1)
-    """Every how many frames of a sequence one is reconstructed."""
+    """Distance between the frames of a sequence that are reconstructed; 1 reconstructs all."""
     motion_rate: float = Field(default=1.0, gt=0)
     """Learning rate of the motion model, as a multiple of the phase's."""
     motion_decay: float | None = Field(default=None, ge=0)
-    """Weight decay of the motion model; none: the phase's."""
+    """Weight decay of the motion model; None means the phase's."""
 
 
 class DecoupledSettings(MethodSettings):
     """Settings of `decoupled`."""
 
     inputs: int = Field(default=8, ge=2)
-    """Frames that the motion model looks at (k in the paper)."""
+    """Number of frames that the motion model sees (k in the paper)."""
     ahead: int = Field(default=6, ge=1)
-    """Frames from the last input to the predicted one."""
+    """Distance from the last input frame to the predicted one."""
     channels: tuple[int, ...] = Field(default=(64, 128, 256, 512), min_length=2)
     """Channels of the encoder's blocks."""
     strides: tuple[int, ...] = (2, 2, 2, 2)
@@ -70,21 +70,21 @@ class DecoupledSettings(MethodSettings):
     code: int = Field(default=512, ge=1)
     """Channels of the code."""
     motion_model: MotionKind = "conv3d"
-    """How the codes of past frames judge that of a later one (Table 5)."""
+    """Motion model that judges a code by past codes (Table 5)."""
     motion: int = Field(default=512, ge=1)
     """Channels inside the motion model."""
     losses: tuple[Literal["mse", "gdl", "ssim"], ...] = Field(default=("mse",), min_length=1)
-    """Reconstruction losses, which are added (Table 4; the paper weighs none)."""
+    """Reconstruction losses, which are added without weights (Table 4)."""
     scale: float = Field(default=1.0, gt=0)
-    """Frames in [0, 1], minus the background, are divided by this."""
+    """Divisor of the frames, in [0, 1] minus the background."""
     normalise: bool = False
-    """Normalise the code per channel, and stop the gradient at the predicted code."""
+    """Whether the code is normalised per channel and the gradient stops at the target code."""
     noise: float = Field(default=0.0, ge=0)
     """Standard deviation of the noise on the motion model's inputs in training, in units of the code."""
     appearance: DecoupledPhase
-    """First phase: the autoencoder, mostly."""
+    """First phase, mostly for the autoencoder."""
     prediction: DecoupledPhase
-    """Second phase: the motion model, mostly."""
+    """Second phase, mostly for the motion model."""
 
     @model_validator(mode="after")
     def _one_stride_a_block(self) -> DecoupledSettings:
@@ -120,7 +120,7 @@ class Decoupled(Method):
         return {"appearance": self.settings.appearance, "prediction": self.settings.prediction}
 
     def fit_statistics(self, videos: Iterable[np.ndarray]) -> None:
-        """The background is the per-pixel mean of the training frames (section 3.1)."""
+        """Set the background to the per-pixel mean of the training frames (section 3.1)."""
         self.background.copy_(mean_frame(videos))
 
     def begin(self, phase: str) -> list[dict[str, Any]]:
@@ -186,14 +186,14 @@ class Decoupled(Method):
         return None
 
     def _judge(self, codes: Tensor, noise: float = 0.0) -> tuple[Tensor, Tensor]:
-        """Expected codes of the windows' targets, and the errors of the actual ones.
+        """Compute the expected codes of the windows' targets, and the errors of the actual ones.
 
         Args:
             codes: (..., n, D, h, w).
-            noise: standard deviation of what is added to the past codes.
+            noise: standard deviation of the noise that is added to the past codes.
 
         Returns:
-            Both (..., n - window + 1, D, h, w).
+            Expected codes and errors, both (..., n - window + 1, D, h, w).
         """
         actual = codes[..., self.clip.target :, :, :, :]
         count = actual.shape[-4]
@@ -212,7 +212,7 @@ class Decoupled(Method):
         if "gdl" in self.settings.losses:
             total = total + gradient_difference(rebuilt, actual)
         if "ssim" in self.settings.losses:
-            # It compares intensities: the background belongs to them.
+            # SSIM compares intensities, which include the background.
             ours, theirs = (
                 (self.settings.scale * frames + self.background).flatten(0, 1) for frames in (rebuilt, actual)
             )
@@ -231,7 +231,12 @@ class Decoupled(Method):
 
 
 class Encoder(nn.Module):
-    """Blocks, then a plain convolution to the code."""
+    """Convolutional blocks, then a plain convolution to the code.
+
+    Args:
+        inputs: channels of a frame.
+        settings: settings of the method.
+    """
 
     def __init__(self, inputs: int, settings: DecoupledSettings) -> None:
         super().__init__()
@@ -246,7 +251,10 @@ class Encoder(nn.Module):
         self.norm = nn.BatchNorm2d(settings.code, affine=False) if settings.normalise else nn.Identity()
 
     def forward(self, frames: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """(n, C, H, W) -> code (n, D, h, w), and the outputs of all blocks but the deepest, finest first."""
+        """Encode frames (n, C, H, W) into codes (n, D, h, w), with the outputs of all blocks but the deepest.
+
+        These shortcuts are ordered finest first.
+        """
         shortcuts, hidden = [], frames
         for block in self.blocks:
             hidden = block(hidden)
@@ -255,7 +263,12 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Frame q from its code, with shortcuts of frame q - 1: what they cannot tell, the code must."""
+    """Decodes frame q from its code and the shortcuts of frame q - 1. The code must hold what these do not show.
+
+    Args:
+        outputs: channels of a frame.
+        settings: settings of the method.
+    """
 
     def __init__(self, outputs: int, settings: DecoupledSettings) -> None:
         super().__init__()
@@ -266,7 +279,7 @@ class Decoder(nn.Module):
         self.head = nn.Sequential(nn.Conv2d(widths[-1], 4 * outputs, 3, padding=1), nn.PixelShuffle(2))
 
     def forward(self, codes: Tensor, shortcuts: Sequence[Tensor]) -> Tensor:
-        """Codes (..., D, h, w) and shortcuts (..., C_i, H_i, W_i), finest first -> frames (..., C, H, W)."""
+        """Decode frames (..., C, H, W) from codes (..., D, h, w) and shortcuts (..., C_i, H_i, W_i), finest first."""
         hidden = self.deepest(codes.flatten(0, -4))
         for block, factor, shortcut in zip(self.blocks, self.factors, reversed(shortcuts), strict=True):
             if factor > 1:

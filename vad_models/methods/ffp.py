@@ -1,8 +1,8 @@
 """Future frame prediction (Liu et al. 2018): a U-Net predicts the next frame; what cannot be predicted is abnormal.
 
-The training has all four terms of the paper: intensity, gradient, adversarial (a discriminator of patches, layers/
-adversarial.py) and motion (the optical flow from the last input frame to the prediction and to the truth should agree).
-The paper takes the flow from a pretrained FlowNet2; here it is Lucas and Kanade's (layers/flow.py), which needs none.
+Training has all four terms of the paper: intensity, gradient, an adversarial term (`layers/adversarial.py`), and a
+motion term: the optical flow from the last input frame to the prediction should equal that to the true frame. The paper
+estimates optical flow with a pretrained network; here `layers/optical_flow.py` computes it without parameters.
 """
 
 from __future__ import annotations
@@ -29,21 +29,22 @@ class FFPSettings(MethodSettings):
     """Settings of `ffp`; the defaults are the paper's (sections 3.1 to 3.4 and 4.1)."""
 
     inputs: int = Field(default=4, ge=1)
-    """Frames that the next one is predicted from."""
+    """Number of frames that the next one is predicted from."""
     channels: tuple[int, ...] = Field(default=(64, 128, 256, 512), min_length=2)
     """Channels of the U-Net's levels, finest first."""
     residual: bool = False
-    """The U-Net gives the change since the last input frame; false: the frame itself, through tanh, as in the paper."""
+    """Whether the U-Net outputs the change from the last input frame; false outputs the frame through tanh, as in the
+    paper."""
     intensity: float = Field(default=1.0, ge=0)
     """Weight of the squared error of the intensities (eq. 3)."""
     gradient: float = Field(default=1.0, ge=0)
     """Weight of the gradient difference loss (eq. 4)."""
     adversarial: float = Field(default=0.05, ge=0)
-    """Weight of the adversarial loss (eq. 7); 0: there is no discriminator."""
+    """Weight of the adversarial loss (eq. 7); 0 builds no discriminator."""
     flow: float = Field(default=2.0, ge=0)
-    """Weight of the distance of the optical flows (eq. 5), in pixels; 0: none is computed."""
+    """Weight of the L1 distance between both optical flows (eq. 5), in pixels; 0 computes none."""
     discriminator: tuple[int, ...] = Field(default=(128, 256, 512, 512), min_length=2)
-    """Channels of the discriminator's layers, before the one that judges."""
+    """Channels of the discriminator's layers before the last one."""
     discriminator_rate: float = Field(default=0.1, gt=0)
     """Learning rate of the discriminator, as a multiple of the phase's."""
     training: Phase
@@ -78,7 +79,7 @@ class FFP(Method):
         return groups
 
     def predict(self, clips: Tensor) -> Tensor:
-        """The frame after clips of `inputs` frames: (n, inputs, C, H, W) in [0, 1] -> (n, C, H, W)."""
+        """Predict the frame after clips of `inputs` frames: (n, inputs, C, H, W) in [0, 1] -> (n, C, H, W)."""
         prediction: Tensor = self.net(2 * clips.flatten(1, 2) - 1)
         if self.settings.residual:
             return clips[:, -1] + prediction / 2
@@ -88,7 +89,7 @@ class FFP(Method):
         clips = windows(features["frames"], self.clip.frames).flatten(0, 1)
         last, truth = clips[:, -2], clips[:, -1]
         predicted = self.predict(clips[:, :-1])
-        # The paper's weights are those of frames in [-1, 1].
+        # The paper's weights apply to frames in [-1, 1].
         losses = {
             "intensity": (2 * (predicted - truth)).square().mean(),
             "gradient": 2 * gradient_difference(predicted, truth),
@@ -99,13 +100,13 @@ class FFP(Method):
             losses["adversarial"], losses["discriminator"] = adversarial_losses(
                 self.discriminator, 2 * predicted - 1, 2 * truth - 1
             )
-        # One sum trains both networks: neither gets a gradient from the other's loss.
+        # One sum trains both networks, because neither gets a gradient from the other's loss.
         weights = {**dict(self.settings), "discriminator": 1.0}
         return {"loss": torch.stack([weights[name] * loss for name, loss in losses.items()]).sum(), **losses}
 
     def score(self, features: Features, signals: Sequence[str] | None = None) -> dict[str, Tensor]:
         error = self._errors(features).mean((1, 2, 3))
-        # The paper's regularity is the PSNR of frames in [0, 1], in dB; the abnormality is its negative.
+        # The paper's regularity is the PSNR of frames in [0, 1], in dB; the signal is its negative.
         every = {"prediction": error, "psnr": 10 * error.clamp_min(1e-10).log10()}
         return {signal: every[signal] for signal in signals or self.signals}
 

@@ -1,7 +1,7 @@
-"""Frame differencing: nothing is learned, and a frame is as abnormal as it differs from the one before.
+"""Frame differencing: nothing is learned, and a frame is as abnormal as it differs from the previous one.
 
-A yardstick for the methods that learn. Where people walk and carts drive, change alone tells much; a method that does
-not do better than this has learned nothing that matters on that camera.
+It is a baseline for the methods that learn. Where people walk and carts drive, change alone tells a lot. A method that
+does not beat it has learned nothing useful about that camera.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["FrameDifference"]
 
 
 class FrameDifference(Method):
-    """Mean squared change since the frame before."""
+    """Scores frames by their mean squared change from the previous frame."""
 
     name: ClassVar[str] = "frame_difference"
     title: ClassVar[str] = "frame differencing, without learning"
@@ -31,7 +31,7 @@ class FrameDifference(Method):
         super().__init__(settings, size)
         self.settings = settings
         self.clip = ClipSpec(2, 1, size)
-        # What tells on which device the method is.
+        # A parameter, so that the method has a device.
         self.weight = nn.Parameter(torch.ones(()), requires_grad=False)
 
     def phases(self) -> Mapping[str, Phase]:

@@ -1,12 +1,12 @@
-"""Calibrated fusion: the score signals of other trained methods, each as a tail probability, put together.
+"""Calibrated fusion: combines the score signals of other trained methods as tail probabilities.
 
-Appearance, motion and density signals miss different things. A member's signal becomes a surprise, -log p, where p is
-the probability that held-out normal video of the same camera scores as high. Surprises have one unit whatever the
-signal's, so that they can be added without labels (Fisher's method, if the members were independent).
+Signals of appearance, motion and density miss different anomalies. A member's signal becomes a surprise, -log p, where
+p is the probability that held-out normal video of the same camera scores as high. Surprises share one unit whatever the
+unit of the signal, so they can be averaged without labels (as in Fisher's method, if the members were independent).
 
-Held-out video is short, and what lies beyond it decides. Its upper tail is taken as a generalised Pareto distribution
-with the shape fixed: the surprise grows with the logarithm of the excess, so that no member overrules the others only
-because its few held-out scores happened to lie close together.
+Held-out video is short, and anomalies lie beyond its range. The upper tail is therefore modelled as a generalised
+Pareto distribution with a fixed shape. Surprise then grows with the logarithm of the excess, so that a member does not
+overrule the others only because its few held-out scores happen to lie close together.
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ from vad_models.settings import FrameSize, Frozen
 __all__ = ["Fusion", "FusionSettings"]
 
 _QUANTILES = 100
-"""Points that the body of a held-out distribution is kept as."""
+"""Number of quantiles that represent the body of a held-out distribution."""
 
 
 class Member(Frozen):
-    """One method that is combined."""
+    """One of the methods that are combined."""
 
     method: str
-    """Name of its module."""
+    """Name of the method's module."""
     signals: tuple[str, ...] = Field(min_length=1)
-    """Which of its signals count."""
+    """Signals of the method that are combined."""
     settings: dict[str, Any]
-    """Its hyper-parameters."""
+    """Hyper-parameters of the method."""
 
 
 class FusionSettings(MethodSettings):
     """Settings of `fusion`."""
 
     members: dict[str, Member] = Field(min_length=1)
-    """Label in params.yaml -> the signals that count; the label's own settings are filled in."""
+    """Members by their labels in the parameters, with the signals to combine. Their settings are filled in."""
     tail_from: float = Field(default=0.9, gt=0, lt=1)
     """Quantile of the held-out scores where the tail begins."""
     tail_shape: float = Field(default=0.5, gt=0)
-    """Shape of the generalised Pareto tail: the larger, the slower surprise grows beyond what was held out."""
+    """Shape of the generalised Pareto tail. The larger it is, the slower surprise grows beyond the held-out scores."""
 
 
 class Fusion(Combination):
-    """Mean surprise of several methods' signals."""
+    """Scores frames by the mean surprise of several methods' signals."""
 
     name: ClassVar[str] = "fusion"
     title: ClassVar[str] = "calibrated fusion of trained methods (ours)"
@@ -92,7 +92,7 @@ class Fusion(Combination):
         )
 
     def phases(self) -> Mapping[str, Phase]:
-        """None: the members are trained, and calibration needs no steps."""
+        """Return no phase: the members are trained already, and calibration needs no steps."""
         return {}
 
     def adopt(self, label: str, member: Method, held_out: pd.DataFrame) -> None:
@@ -118,7 +118,7 @@ class Fusion(Combination):
         return {signal: every[signal] for signal in signals or self.signals}
 
     def error_map(self, features: Features) -> Tensor:
-        """Mean of the members' maps, each scaled to the member's surprise."""
+        """Average the members' maps, each scaled to the member's surprise."""
         maps, surprises = [], []
         for label in self.members:
             maps.append(self._member(label).error_map(self._window_of(label, features)))
@@ -142,7 +142,7 @@ class Fusion(Combination):
         return {signal: tail for signal, tail in tails.items() if isinstance(tail, Tail)}
 
     def _window_of(self, label: str, features: Features) -> Features:
-        """The member's features, cut so that its windows have the targets of the fusion's windows."""
+        """Cut a member's features so that its windows have the same targets as the windows of the fusion."""
         clip = self._member(label).clip
         first = self.clip.target - clip.target
         own = {
@@ -160,11 +160,14 @@ class Fusion(Combination):
 
 
 class Tail(nn.Module):
-    """A score's surprise, -log p, against held-out normal scores.
+    """Converts scores into surprise, -log p, with respect to held-out normal scores.
 
     Args:
-        start: quantile where the empirical distribution ends and the tail begins.
-        shape: of the generalised Pareto tail, > 0.
+        start: quantile where the empirical distribution ends and the tail begins, in (0, 1).
+        shape: shape of the generalised Pareto tail, > 0.
+
+    Shape:
+        float32 (n,) -> float32 (n,), >= 0.
     """
 
     quantiles: Tensor
@@ -178,18 +181,18 @@ class Tail(nn.Module):
         self.register_buffer("scale", torch.ones(()))
 
     def fit(self, scores: np.ndarray) -> None:
-        """Take over the distribution of held-out normal scores, (n,)."""
+        """Fit the distribution to held-out normal scores, (n,)."""
         shares = np.linspace(0, self.start, _QUANTILES)
         quantiles = np.quantile(scores, shares)
         excess = scores[scores > quantiles[-1]] - quantiles[-1]
-        # Of a generalised Pareto distribution: the mean would be at the mercy of the largest excess.
+        # The scale follows from the median of the tail; the mean would depend too much on the largest excess.
         median = np.median(excess) if len(excess) else 0.0
         scale = median * self.shape / (2**self.shape - 1)
         self.quantiles.copy_(torch.from_numpy(quantiles))
         self.scale.fill_(float(scale) if scale > 0 else 1.0)
 
     def forward(self, scores: Tensor) -> Tensor:
-        """Scores (n,) -> surprises (n,), >= 0 and increasing."""
+        """Compute surprises, which increase with the scores: (n,) -> (n,), >= 0."""
         above = torch.searchsorted(self.quantiles, scores.contiguous()).clamp(1, _QUANTILES - 1)
         low, high = self.quantiles[above - 1], self.quantiles[above]
         part = ((scores - low) / (high - low).clamp_min(1e-12)).clamp(0, 1)

@@ -1,9 +1,10 @@
 """Implicit two-path autoencoder with normalising flows (Cho, Kim, Lee).
 
-The appearance path sees every fourth frame of a clip through many channels and short kernels, the motion path every
-frame through few channels and long ones, and hands what it sees over after each layer. One decoder without shortcuts
-rebuilds the clip from both codes. Then a Glow a path learns the density of the code's summary: its maximum and its mean
-over the channels. A frame is abnormal where it is rebuilt badly, or where a code is unlikely.
+The appearance path sees every fourth frame of a clip, with many channels and short kernels. The motion path sees every
+frame, with few channels and long kernels, and passes its features to the appearance path after each layer. One decoder
+without shortcuts reconstructs the clip from both codes. Then one Glow per path learns the density of a summary of the
+code: its maximum and its mean over the channels. A frame is abnormal if it is reconstructed badly or a code is
+unlikely.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from vad_models.settings import FrameSize
 __all__ = ["ITAE", "ITAESettings"]
 
 _EVERY = 4
-"""Every how many frames the appearance path sees one (tau of the paper)."""
+"""Distance between the frames that the appearance path sees (tau in the paper)."""
 _SMALLEST_FOR_MS_SSIM = 176
-"""Pixels that fill a window of 11 at the coarsest of five scales."""
+"""Side, in pixels, of the smallest frame that fills a window of 11 at the coarsest of five scales."""
 
 
 class ITAESettings(MethodSettings):
@@ -39,33 +40,35 @@ class ITAESettings(MethodSettings):
     appearance: tuple[int, int, int, int] = (96, 128, 256, 256)
     """Channels of the appearance path's layers."""
     motion: tuple[int, int, int, int] | None = (12, 16, 32, 32)
-    """Channels of the motion path's layers; none: one path only (first column of Table 3)."""
+    """Channels of the motion path's layers; None leaves the path out (first column of Table 3)."""
     changes: bool = False
-    """Rebuild what changed since the frame before; false: the frames, as in the paper."""
+    """Whether the change from the previous frame is reconstructed; false reconstructs the frames, as in the paper."""
     halvings: Literal[2, 3] = 3
-    """How often height and width are halved: 3 (Table 1), or 2 for small foregrounds (UCSD in the paper)."""
+    """Number of times that height and width are halved: 3 (Table 1), or 2 for small foregrounds (UCSD in the paper)."""
     gradient: float = Field(default=1.0, ge=0)
     """Weight of the gradient difference loss (eq. 4)."""
     similarity: float = Field(default=0.0, ge=0)
-    """Weight of 1 - MS-SSIM (in the paper for UCSD); it needs frames of 176 pixels or more a side."""
+    """Weight of 1 - MS-SSIM (used in the paper for UCSD). It needs frames of at least 176 pixels per side."""
     patch: int = Field(default=0, ge=0)
-    """Side of the patches, in pixels, whose largest mean error is a frame's (32 for UCSD); 0: the mean of the frame."""
+    """Side, in pixels, of the patches whose largest mean error is the error of a frame (32 for UCSD); 0 takes the mean
+    over the frame."""
     overlap: bool = True
-    """A frame's error is its mean over all clips that contain it; else that of the clip around it, T times cheaper."""
+    """Whether the error of a frame is its mean over all clips that contain it; false takes the error in the clip around
+    it, which is T times cheaper."""
     flow_steps: int = Field(default=32, ge=1)
-    """K: steps of a level of the flows."""
+    """Steps per level of each Glow (K)."""
     flow_levels: int = Field(default=3, ge=1)
-    """L: levels of the flows."""
+    """Levels of each Glow (L)."""
     flow_hidden: int = Field(default=128, ge=1)
-    """Channels inside the flows' couplings."""
+    """Channels inside the couplings of each Glow."""
     hint: Literal["none", "intensity", "error"] = "none"
-    """What the appearance flow sees beside the code (Table 4)."""
+    """Additional input of the appearance path's Glow, next to the code (Table 4)."""
     balance: float = Field(default=1.0, ge=0)
     """Weight of the likelihoods in `total` (lambda_L of eq. 9)."""
     autoencoder: Phase
-    """First phase: reconstruction."""
+    """First phase: the autoencoder."""
     density: Phase
-    """Second phase: the flows on the codes of the trained autoencoder."""
+    """Second phase: the Glows, on the codes of the trained autoencoder."""
 
     @model_validator(mode="after")
     def _trained_on_clips(self) -> ITAESettings:
@@ -75,13 +78,13 @@ class ITAESettings(MethodSettings):
                 raise ValueError(f"a training sequence is one clip of {frames} frames, not {phase.sequence}")
         if not self.density.fit_sequences:
             raise ValueError(
-                "density.fit_sequences must be at least 1, for the flows begin with what they see"
+                "density.fit_sequences must be at least 1, because Glow is initialised with training sequences"
             )
         return self
 
 
 class ITAE(Method):
-    """Rebuilds a clip from an appearance and a motion code, and knows how likely both codes are."""
+    """Reconstructs clips from an appearance and a motion code, and estimates how likely both codes are."""
 
     name: ClassVar[str] = "itae"
     title: ClassVar[str] = "two-path autoencoder with normalising flows (Cho, Kim, Lee)"
@@ -98,12 +101,12 @@ class ITAE(Method):
         super().__init__(settings, size)
         if settings.similarity and min(size.height, size.width) < _SMALLEST_FOR_MS_SSIM:
             raise SettingsError(
-                f"MS-SSIM needs frames of {_SMALLEST_FOR_MS_SSIM} pixels or more a side, and these are {size}: "
+                f"MS-SSIM needs frames of at least {_SMALLEST_FOR_MS_SSIM} pixels per side, and these are {size}: "
                 "set similarity to 0, or take larger frames."
             )
         self.settings = settings
         length = settings.clip
-        # Of the clips of a window, those that contain the target, or the one around it.
+        # A window holds the clips that contain the target, or only the clip around it.
         self.target = length - 1 if settings.overlap else length // 2
         before = int(settings.changes)
         frames = 2 * length - 1 if settings.overlap else length
@@ -115,9 +118,9 @@ class ITAE(Method):
         if settings.motion:
             flows["motion"] = Glow(2 * length, *flow)
         self.flows = cast(Any, nn.ModuleDict(flows))
-        # Largest less smallest value of the appearance and of the motion code (lambda_1 and lambda_2 of eq. 8).
+        # Range (largest minus smallest value) of the appearance and the motion code (lambda_1 and lambda_2 of eq. 8).
         self.register_buffer("intervals", torch.tensor([1.0, float(settings.motion is not None)]))
-        # Mean and deviation of the reconstruction, and of both likelihoods together, on held-out normal video.
+        # Mean and standard deviation of the reconstruction and of the joint likelihood on held-out normal video.
         self.register_buffer("normal", torch.tensor([[0.0, 1.0], [0.0, 1.0]]))
 
     def phases(self) -> Mapping[str, Phase]:
@@ -130,7 +133,7 @@ class ITAE(Method):
 
     @torch.no_grad()
     def fit(self, features: Features, phase: str) -> None:
-        """Initialise the flows' activation normalisations on training video, and take the codes' intervals there."""
+        """Initialise the activation normalisations and the ranges of the codes on training video."""
         each = [self._summaries(self._clips({"frames": one})) for one in features["frames"]]
         for index, (path, flow) in enumerate(self.flows.items()):
             summaries = torch.cat([one[path] for one in each])
@@ -140,7 +143,7 @@ class ITAE(Method):
     def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
         frames = self._clips(features)
         if phase == "density":
-            # The codes are those of service: no gradient, and statistics of the whole training in the normalisations.
+            # The codes must be those of scoring: no gradient, and running statistics in the normalisations.
             self.autoencoder.eval()
             with torch.no_grad():
                 summaries = self._summaries(frames)
@@ -166,7 +169,7 @@ class ITAE(Method):
         reconstruction = self._of_frames(self._frame_errors(frames, rebuilt))
         scores = {"reconstruction": reconstruction, "nll_motion": torch.zeros_like(reconstruction)}
         if wanted - {"reconstruction"}:
-            # A clip's likelihood is its middle frame's.
+            # The likelihood of a clip belongs to its middle frame.
             first = self.target - self.settings.clip // 2
             for name, nll in self._likelihoods(self._summaries(frames, codes, rebuilt)).items():
                 scores[name] = nll[first : first + len(reconstruction)]
@@ -174,7 +177,7 @@ class ITAE(Method):
         return {signal: scores[signal] for signal in signals or self.signals}
 
     def calibrate(self, scores: Mapping[str, Tensor]) -> None:
-        """Normalise by held-out normal video: eq. 9 does it by the whole test video, which service cannot see."""
+        """Store mean and deviation on held-out normal video; eq. 9 takes them from the whole test video instead."""
         for row, part in enumerate((scores["reconstruction"], self._likelihood(scores))):
             self.normal[row] = torch.stack([part.mean(), part.std().clamp_min(1e-6)])
 
@@ -187,18 +190,18 @@ class ITAE(Method):
         return clips(features["frames"], self.settings.clip, self.settings.changes)
 
     def _total(self, scores: Mapping[str, Tensor]) -> Tensor:
-        """Eq. 9."""
+        """Compute the total score (eq. 9)."""
         (mean, deviation), (nll_mean, nll_deviation) = self.normal
         likelihood = (self._likelihood(scores) - nll_mean) / nll_deviation
         return (scores["reconstruction"] - mean) / deviation + self.settings.balance * likelihood
 
     def _likelihood(self, scores: Mapping[str, Tensor]) -> Tensor:
-        """Both negative log-likelihoods together (eq. 8)."""
+        """Combine both negative log-likelihoods (eq. 8)."""
         appearance, motion = self.intervals / self.intervals.sum()
         return appearance * scores["nll_appearance"] + motion * scores["nll_motion"]
 
     def _frame_errors(self, frames: Tensor, rebuilt: Tensor) -> Tensor:
-        """Error of every frame of clips (m, C, T, H, W): (m, T), -log10(1 - |error|), eq. 7."""
+        """Compute the error of every frame, -log10(1 - |error|) (eq. 7): clips (m, C, T, H, W) -> (m, T)."""
         errors = -torch.log10((1 - (rebuilt - frames).abs()).clamp(1e-6, 1)).mean(1)
         if not self.settings.patch:
             return errors.mean((2, 3))
@@ -206,7 +209,7 @@ class ITAE(Method):
         return F.avg_pool2d(errors, side, stride=max(1, side // 2), ceil_mode=True).amax((2, 3))
 
     def _of_frames(self, of_clips: Tensor) -> Tensor:
-        """What clips say of their frames, (m, T, ...) -> what is said of each target, (windows, ...)."""
+        """Gather what clips say about their frames, (m, T, ...), for each target: (windows, ...)."""
         length = self.settings.clip
         if not self.settings.overlap:
             return of_clips[:, self.target]
@@ -215,7 +218,7 @@ class ITAE(Method):
         return torch.stack([of_clips[k : k + count, length - 1 - k] for k in range(length)]).mean(0)
 
     def _likelihoods(self, summaries: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Negative log-likelihoods a value, in nats: path -> (m, D, h, w) becomes signal -> (m,)."""
+        """Compute the negative log-likelihood per value, in nats: (m, D, h, w) per path -> (m,) per signal."""
         return {
             f"nll_{path}": -flow(summaries[path]) / summaries[path][0].numel()
             for path, flow in self.flows.items()
@@ -224,12 +227,12 @@ class ITAE(Method):
     def _summaries(
         self, frames: Tensor, codes: Codes | None = None, rebuilt: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """What the flows see: path -> maximum and mean of its code over the channels, times stacked, (m, 2t, h, w).
+        """Compute the input of each path's Glow: the code's maximum and mean over the channels, (m, 2 t, h, w).
 
         Args:
             frames: clips (m, C, T, H, W).
-            codes: of the clips, where they are known.
-            rebuilt: what was rebuilt from the codes, where it is known.
+            codes: codes of the clips; None computes them.
+            rebuilt: reconstructions of the clips; None computes them where they are needed.
         """
         codes = codes or self.autoencoder.encode(frames)
         summaries = {"appearance": _summary(codes.appearance)}
@@ -243,30 +246,38 @@ class ITAE(Method):
                 ).abs()
             hint = F.interpolate(shown.mean(1)[:, ::_EVERY], codes.appearance.shape[-2:], mode="area")
             summaries["appearance"] = torch.cat([summaries["appearance"], hint], dim=1)
-        # The flows halve height and width; the border is repeated until they can.
+        # Glow halves height and width, so the border is repeated until they are divisible.
         unit = 2**self.settings.flow_levels
         down, right = (-side % unit for side in codes.appearance.shape[-2:])
         return {path: F.pad(one, (0, right, 0, down), mode="replicate") for path, one in summaries.items()}
 
 
 def _summary(code: Tensor) -> Tensor:
-    """(m, D, t, h, w) -> (m, 2t, h, w)."""
+    """Take maximum and mean over the channels: (m, D, t, h, w) -> (m, 2 t, h, w)."""
     return torch.cat([code.amax(1), code.mean(1)], dim=1)
 
 
 class Codes(NamedTuple):
-    """What the encoders make of m clips."""
+    """Codes of m clips."""
 
     appearance: Tensor
-    """(m, D, T / 4, h, w)."""
+    """Code of the appearance path, (m, D, T / 4, h, w)."""
     motion: Tensor | None
-    """(m, D', T, h, w); none: one path only."""
+    """Code of the motion path, (m, D', T, h, w); None if there is no such path."""
     both: Tensor
-    """(m, D + 2 D', T / 4, h, w), what the decoder sees."""
+    """Input of the decoder, (m, D + 2 D', T / 4, h, w)."""
 
 
 class TwoPathAE(nn.Module):
-    """Two encoders with lateral connections and one decoder (Table 1)."""
+    """Two encoders with lateral connections, and one decoder (Table 1).
+
+    Args:
+        settings: settings of the method.
+        channels: channels of a frame.
+
+    Shape:
+        float32 (m, C, T, H, W) -> float32 (m, C, T, H, W). T must be a multiple of 4.
+    """
 
     def __init__(self, settings: ITAESettings, channels: int) -> None:
         super().__init__()
@@ -283,7 +294,7 @@ class TwoPathAE(nn.Module):
             for layer, (inputs, outputs) in enumerate(zip((channels, *fast[:3]), fast, strict=True)):
                 kernel = (5, 3, 3) if layer == 0 else (3, 3, 3)
                 self.fast.append(conv3d_block(inputs, outputs, halved[layer], kernel))
-                # As in SlowFast: twice the channels, one step of time for four.
+                # As in SlowFast: twice the channels, and one time step for every four.
                 self.lateral.append(
                     nn.Conv3d(outputs, 2 * outputs, (5, 1, 1), stride=(_EVERY, 1, 1), padding=(2, 0, 0))
                 )
@@ -292,7 +303,7 @@ class TwoPathAE(nn.Module):
             [(1, 1, 1), (2, 2, 2), (2, 2, 2)] if settings.halvings == 3 else [(1, 1, 1), (2, 1, 1), (2, 2, 2)]
         )
         last = upsample3d(widths[3], channels, (1, 2, 2))
-        # A random start first swings to a constant, and a sparse foreground then takes long to appear.
+        # From random weights the output first becomes constant, and a sparse foreground then takes long to appear.
         for parameter in last.parameters():
             nn.init.zeros_(parameter)
         self.decoder = nn.Sequential(
@@ -301,7 +312,7 @@ class TwoPathAE(nn.Module):
         )
 
     def encode(self, clip: Tensor) -> Codes:
-        """Of clips (m, C, T, H, W)."""
+        """Encode clips (m, C, T, H, W)."""
         slow, fast, motion = clip[:, :, ::_EVERY], clip, None
         appearance = slow
         for layer, block in enumerate(self.slow):
@@ -312,6 +323,6 @@ class TwoPathAE(nn.Module):
         return Codes(appearance, motion, slow)
 
     def forward(self, clip: Tensor) -> Tensor:
-        """Clips (m, C, T, H, W) -> clips rebuilt, of the same shape."""
+        """Reconstruct clips: (m, C, T, H, W) -> (m, C, T, H, W)."""
         rebuilt: Tensor = self.decoder(self.encode(clip).both)
         return rebuilt

@@ -1,11 +1,12 @@
-"""Latent space autoregression (Abati et al. 2019): an autoencoder whose codes are also given a likelihood.
+"""Latent space autoregression (Abati et al. 2019): an autoencoder that also estimates the likelihood of its codes.
 
-Clips are cut into patches. A patch is squeezed into a sequence of codes in (0, 1); the decoder rebuilds it, and an
-autoregressive estimator tells how likely the codes are. What is unusual comes back wrong or has an unlikely code.
+Clips are divided into patches. A patch is compressed into a sequence of codes in (0, 1); a decoder reconstructs the
+patch, and an autoregressive estimator computes how likely the codes are. An unusual patch is reconstructed badly or has
+an unlikely code.
 
-Settled here: the convolutions run over whole frames, so that a patch is not cut from its surroundings; the mean of the
-training frames is subtracted (the paper removes the background on ShanghaiTech only) and what remains is divided by its
-deviation, so that squared error and likelihood weigh alike on a camera of any contrast.
+The paper leaves some points open. Here convolutions run over whole frames, so that a patch is not cut from its
+surroundings. The mean of the training frames is subtracted (in the paper only on ShanghaiTech), and the rest is divided
+by its standard deviation, so that squared error and likelihood have the same balance on cameras of any contrast.
 """
 
 from __future__ import annotations
@@ -33,34 +34,34 @@ _STRIDES: dict[Halving, Stride] = {"space": (1, 2, 2), "time": (2, 1, 1), "both"
 
 _SLOPE = 0.01
 _LEAST_DEVIATION = 0.01
-"""Of a term on held-out normal video, as a share of its mean."""
+"""Smallest standard deviation of a term on held-out normal video, as a share of its mean."""
 
 
 class LSASettings(MethodSettings):
     """Settings of `lsa`."""
 
     clip: int = Field(default=8, ge=2)
-    """Frames of a clip."""
+    """Frames of a clip (T)."""
     shrink: int = Field(default=1, ge=1)
-    """Side of the squares of pixels that frames are averaged over, before anything else."""
+    """Side of the squares of pixels that frames are averaged over first."""
     patch: int = Field(default=32, ge=1)
-    """Side of a patch, in pixels after that; frames are extended to whole patches."""
+    """Side of a patch, in pixels of the averaged frames; frames are padded to whole patches."""
     channels: tuple[int, ...] = Field(default=(8, 12, 18, 27, 40), min_length=1)
     """Channels of the encoder's blocks."""
     halvings: tuple[Halving, ...] = ("space", "time", "space", "time", "space")
-    """What each of the encoder's blocks halves."""
+    """Axes that each block of the encoder halves."""
     code: int = Field(default=64, ge=1)
-    """Elements of the code of a patch, at each of its steps in time."""
+    """Elements of a patch's code at each time step."""
     normalise: bool = False
-    """Normalise the code, before the sigmoid that bounds it, per element."""
+    """Whether each element of the code is normalised before the sigmoid that bounds it."""
     estimator: tuple[int, ...] = (4, 4, 4, 4)
-    """Channels of a code element in the hidden layers of the estimator."""
+    """Channels per code element in the hidden layers of the estimator."""
     bins: int = Field(default=100, ge=2)
-    """Bins that the range of a code element is divided into."""
+    """Number of bins that the range of a code element is divided into."""
     likelihood: float = Field(default=1.0, ge=0)
-    """Weight of the negative log-likelihood (lambda of eq. 3), both it and the squared error summed over a patch."""
+    """Weight of the negative log-likelihood (lambda of eq. 3); it and the squared error are summed over a patch."""
     over_patches: Literal["mean", "largest"] = "mean"
-    """How the patches of a frame make its score."""
+    """How the scores of the patches become the score of the frame."""
     estimator_rate: float = Field(default=1.0, gt=0)
     """Learning rate of the estimator, as a multiple of the phase's."""
     training: Phase
@@ -82,7 +83,7 @@ class LSASettings(MethodSettings):
 
 
 class LSA(Method):
-    """Scores clips by the squared error of their reconstruction plus the surprise of their codes."""
+    """Scores clips by the squared error of their reconstruction plus the negative log-likelihood of their codes."""
 
     name: ClassVar[str] = "lsa"
     title: ClassVar[str] = "latent space autoregression (Abati et al. 2019)"
@@ -105,7 +106,7 @@ class LSA(Method):
         cells = settings.patch // int(np.prod([stride[1] for stride in strides]))
         self.encoder = nn.Sequential(
             *[down_block(i, o, stride) for (i, o), stride in zip(pairwise(widths), strides, strict=True)],
-            # A fully connected layer over each patch, shared by the steps in time.
+            # A fully connected layer over each patch, shared by the time steps.
             nn.Conv3d(widths[-1], settings.code, (1, cells, cells), stride=(1, cells, cells)),
             nn.BatchNorm3d(settings.code, affine=False) if settings.normalise else nn.Identity(),
             nn.Sigmoid(),
@@ -140,20 +141,20 @@ class LSA(Method):
         ]
 
     def fit_statistics(self, videos: Iterable[np.ndarray]) -> None:
-        """The background is the per-pixel mean of the training frames, the contrast their deviation from it."""
+        """Set the background to the per-pixel mean of the training frames, the contrast to their deviation from it."""
         videos = list(videos)
         self.background.copy_(mean_frame(videos))
         background = self.background.movedim(0, -1).numpy()
         total = sum(float(np.square(video / np.float32(255) - background).sum()) for video in videos)
         pixels = sum(video.size for video in videos)
-        # A video that never moves has no contrast: a grey level stands for it.
+        # Video that never moves has no contrast; one grey level stands in for it.
         self.contrast.fill_(max(np.sqrt(total / pixels), 1 / 255))
 
     def calibrate(self, scores: Mapping[str, Tensor]) -> None:
-        """Keep mean and standard deviation of both terms of the novelty on held-out normal video."""
+        """Store mean and standard deviation of both terms of the novelty on held-out normal video."""
         both = torch.stack([scores[signal] for signal in self.calibrated_on])
         self.normal_mean.copy_(both.mean(1))
-        # A term that hardly moves would turn rounding into novelty.
+        # A term that hardly varies would turn rounding errors into novelty.
         least = (_LEAST_DEVIATION * both.mean(1).abs()).clamp_min(1e-6)
         self.normal_deviation.copy_(both.std(1, correction=0).maximum(least))
 
@@ -173,13 +174,14 @@ class LSA(Method):
         }
 
     def terms(self, patches: Tensor) -> tuple[Tensor, Tensor]:
-        """Both terms of the novelty of every patch (eq. 9), summed over its pixels and over its code.
+        """Compute both terms of the novelty of every patch (eq. 9), summed over its pixels and over its code.
 
         Args:
             patches: clips (n, C, T, H, W), as `features` prepares them.
 
         Returns:
-            Squared error of the reconstruction and negative log-likelihood of the code, in nats, each (n, h, w).
+            The squared error of the reconstruction and the negative log-likelihood of the code in nats, each (n, h, w)
+            with one value per patch.
         """
         codes = self.encoder(patches)
         squared = (self.decoder(codes) - patches).square().sum((1, 2))
@@ -196,7 +198,7 @@ class LSA(Method):
         return self._novelty(*self.terms(clips(features["foreground"], self.clip.frames)))
 
     def _novelty(self, *terms: Tensor) -> Tensor:
-        """Sum of both terms, each in deviations from held-out normal video (eq. 10, by patch)."""
+        """Add both terms, each in standard deviations above held-out normal video (eq. 10, per patch)."""
         normalised = (torch.stack(terms, -1) - self.normal_mean) / self.normal_deviation
         return normalised.sum(-1)
 
@@ -205,7 +207,16 @@ class LSA(Method):
 
 
 class CausalConv3d(nn.Conv3d):
-    """3x3x3 convolution that sees no later step: of `stride` steps that become one, and of those before."""
+    """3x3x3 convolution that sees no later time steps than those that an output step stands for.
+
+    Args:
+        inputs: input channels.
+        outputs: output channels.
+        stride: strides over time, height and width.
+
+    Shape:
+        float32 (n, inputs, T, H, W) -> float32 (n, outputs, T', H', W'), each axis divided by its stride.
+    """
 
     def __init__(self, inputs: int, outputs: int, stride: Stride = (1, 1, 1)) -> None:
         super().__init__(inputs, outputs, 3, stride=stride, padding=(0, 1, 1), bias=False)
@@ -215,7 +226,14 @@ class CausalConv3d(nn.Conv3d):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions, batch normalisation after each, around a shortcut."""
+    """Two convolutions, each followed by batch normalisation, in parallel with a shortcut.
+
+    Args:
+        first: first convolution.
+        second: second convolution.
+        shortcut: convolution of the shortcut.
+        outputs: output channels of all three.
+    """
 
     def __init__(self, first: nn.Module, second: nn.Module, shortcut: nn.Module, outputs: int) -> None:
         super().__init__()
@@ -233,7 +251,7 @@ class ResidualBlock(nn.Module):
 
 
 def down_block(inputs: int, outputs: int, stride: Stride) -> ResidualBlock:
-    """Causal; divides each axis by its stride."""
+    """Build a causal residual block that divides each axis by its stride."""
     return ResidualBlock(
         CausalConv3d(inputs, outputs, stride),
         CausalConv3d(outputs, outputs),
@@ -243,7 +261,7 @@ def down_block(inputs: int, outputs: int, stride: Stride) -> ResidualBlock:
 
 
 def up_block(inputs: int, outputs: int, stride: Stride) -> ResidualBlock:
-    """Multiplies each axis by its stride."""
+    """Build a residual block that multiplies each axis by its stride."""
     return ResidualBlock(
         upsample3d(inputs, outputs, stride, bias=False),
         nn.Conv3d(outputs, outputs, 3, padding=1, bias=False),

@@ -1,7 +1,7 @@
-"""Memory-augmented autoencoder (Gong et al. 2019): clips are rebuilt from remembered pieces of normal clips only.
+"""Memory-augmented autoencoder (Gong et al. 2019): clips are reconstructed from remembered parts of normal clips only.
 
-Every place of the code of a clip looks up the memory, and the decoder sees the items that it finds instead of the code
-itself. The attention is sparse, so that an abnormal place cannot be put together from many items.
+Every position of a clip's code queries the memory, and the decoder sees the items found there instead of the code. The
+attention is sparse, so that an abnormal code cannot be composed of many items.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ class MemAESettings(MethodSettings):
     clip: int = Field(default=16, ge=2)
     """Frames of a clip."""
     channels: tuple[int, ...] = Field(default=(96, 128, 256, 256), min_length=2)
-    """Channels of the encoder's blocks; each halves height and width, all but the first also time."""
+    """Channels of the encoder's blocks. Each halves height and width, and all but the first halve time too."""
     items: int = Field(default=2000, ge=2)
-    """Items of the memory (N)."""
+    """Number of items in the memory (N)."""
     sharpness: float = Field(gt=0)
-    """What the cosine similarities are multiplied by before the softmax."""
+    """Factor of the cosine similarities before the softmax."""
     threshold: float = Field(default=0.0025, ge=0, lt=1)
     """Weight below which an item is not used (lambda)."""
     entropy: float = Field(default=0.0002, ge=0)
     """Weight of the entropy of the attention (alpha), in nats."""
     changes: bool = False
-    """Rebuild what changed since the frame before; false: the frames, as in the paper."""
+    """Whether the change from the previous frame is reconstructed; false reconstructs the frames, as in the paper."""
     training: Phase
     """The only phase."""
 
@@ -57,7 +57,7 @@ class MemAE(Method):
     def __init__(self, settings: MemAESettings, size: FrameSize) -> None:
         super().__init__(settings, size)
         self.settings = settings
-        # The error of a clip is the error of its middle frame's surroundings.
+        # A clip surrounds its middle frame, so its error is that frame's score.
         before = int(settings.changes)
         self.clip = ClipSpec(settings.clip + before, settings.clip // 2 + before, size)
         first, *further = pairwise((size.channels, *settings.channels))
@@ -76,7 +76,7 @@ class MemAE(Method):
         return {"training": self.settings.training}
 
     def reconstruct(self, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Clips (n, C, T, H, W) -> the same from memory, and the entropies (n, t, h, w) in nats."""
+        """Reconstruct clips from memory: (n, C, T, H, W) -> the same shape, and entropies (n, t, h, w) in nats."""
         code, entropy = self.memory(self.encoder(seen))
         _, _, length, height, width = seen.shape
         return self.decoder(code)[..., :length, :height, :width], entropy
@@ -84,7 +84,7 @@ class MemAE(Method):
     def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
         seen = self._clips(features)
         rebuilt, entropies = self.reconstruct(seen)
-        # The paper's weight of the entropy is that of frames in [-1, 1].
+        # The paper's weight of the entropy applies to frames in [-1, 1].
         reconstruction, entropy = (2 * (rebuilt - seen)).square().mean(), entropies.mean()
         return {
             "loss": reconstruction + self.settings.entropy * entropy,

@@ -1,11 +1,12 @@
-"""Memory-guided normality (Park et al. 2020), the variant that predicts: few items stand for all normal codes.
+"""Memory-guided normality (Park et al. 2020), the predicting variant: a few items represent all normal codes.
 
-A U-Net predicts the fifth frame from four. At its bottleneck the code of every place, a query, is put beside what a
-memory of prototypes makes of it. Queries are drawn to their nearest item (compactness) and away from the second
-nearest (separateness); the items are not learned by gradient but follow the queries of every training step.
+A U-Net predicts the fifth frame from four. At its bottleneck the code of every position, a query, is concatenated with
+what the memory returns for it. Queries are pulled to their nearest item (compactness) and pushed from the second
+nearest (separateness). The items are not learned by gradient; they follow the queries of every training step.
 
-The paper also updates the memory while it scores, from frames that look normal. That is left out: a score would depend
-on frames outside its window. What it normalises by the extremes of a test video is normalised by held-out normal video.
+The paper also updates the memory while scoring, from frames that look normal. That is left out, because a score would
+then depend on frames outside its window. Where the paper normalises by the extremes of a test video, statistics of
+held-out normal video are used.
 """
 
 from __future__ import annotations
@@ -32,21 +33,21 @@ class MNADSettings(MethodSettings):
     """Settings of `mnad`; the defaults are the paper's (section 4.1)."""
 
     inputs: int = Field(default=4, ge=1)
-    """Frames that the next one is predicted from."""
+    """Number of frames that the next one is predicted from."""
     channels: tuple[int, ...] = Field(default=(64, 128, 256, 512), min_length=2)
     """Channels of the U-Net's levels, finest first; the last is the length of a query."""
     items: int = Field(default=10, ge=2)
-    """Items of the memory (M)."""
+    """Number of items in the memory (M)."""
     normalise: bool = True
-    """Batch normalisation in the U-Net."""
+    """Whether the U-Net has batch normalisation."""
     residual: bool = False
-    """The network predicts the change since the last frame; false: the frame itself, as in the paper."""
+    """Whether the network outputs the change from the last input frame; false outputs the frame, as in the paper."""
     compactness: float = Field(default=0.1, ge=0)
     """Weight of the feature compactness loss (lambda_c)."""
     separateness: float = Field(default=0.1, ge=0)
     """Weight of the feature separateness loss (lambda_s)."""
     balance: float = Field(default=0.6, ge=0, le=1)
-    """Share of the prediction in `total`; the rest is the query distance's (lambda of eq. 14)."""
+    """Weight of the prediction in `total` (lambda of eq. 14); the query distance has the rest."""
     training: Phase
     """The only phase."""
 
@@ -82,19 +83,19 @@ class MNAD(Method):
         return {"training": self.settings.training}
 
     def calibrate(self, scores: Mapping[str, Tensor]) -> None:
-        """Keep mean and standard deviation of both parts of `total` on held-out normal video."""
+        """Store mean and standard deviation of both parts of `total` on held-out normal video."""
         both = torch.stack([scores[signal] for signal in self.calibrated_on])
         self.normal_mean.copy_(both.mean(1))
         self.normal_deviation.copy_(both.std(1, correction=0).clamp_min(1e-6))
 
     def predict(self, clips: Tensor) -> tuple[Tensor, Tensor]:
-        """The frame after clips of `inputs` frames, and the queries.
+        """Predict the frame after clips of `inputs` frames, and compute the queries.
 
         Args:
             clips: (n, inputs, C, H, W) in [0, 1].
 
         Returns:
-            (n, C, H, W), and (n, h, w, D) of length 1.
+            The predicted frames (n, C, H, W), and queries (n, h, w, D) of length 1.
         """
         predicted, queries = self.net(2 * clips.flatten(1, 2) - 1)
         if self.settings.residual:
@@ -105,7 +106,7 @@ class MNAD(Method):
         clips = windows(features["frames"], self.clip.frames).flatten(0, 1)
         predicted, queries = self.predict(clips[:, :-1])
         queries = queries.flatten(0, -2)
-        # The paper's weights are those of frames in [-1, 1].
+        # The paper's weights apply to frames in [-1, 1].
         prediction = (2 * (predicted - clips[:, -1])).square().mean()
         compactness, separateness = self.net.memory.losses(queries)
         if self.training:
@@ -135,22 +136,25 @@ class MNAD(Method):
         return {signal: every[signal] for signal in signals or self.signals}
 
     def error_map(self, features: Features) -> Tensor:
-        """Of the prediction alone: a query sees a good part of the frame."""
+        """Map the errors of the prediction alone, because a query depends on a large part of the frame."""
         clips = windows(features["frames"], self.clip.frames)
         return (self.predict(clips[:, :-1])[0] - clips[:, -1]).square().mean(1)
 
 
 class MemoryUNet(nn.Module):
-    """A U-Net whose deepest level is read from a memory, beside itself.
+    """A U-Net whose deepest level is concatenated with what a memory returns for it.
 
-    The deepest level lacks its last normalisation and ReLU, so that queries can point anywhere.
+    The deepest level lacks its last normalisation and ReLU, so that queries can point in any direction.
 
     Args:
-        inputs: channels in.
-        outputs: channels out, unbounded.
-        channels: of the levels, finest first.
-        items: of the memory.
-        normalise: batch normalisation after the convolutions.
+        inputs: input channels.
+        outputs: output channels.
+        channels: channels of each level, finest first; the last is D.
+        items: number of items in the memory.
+        normalise: whether batch normalisation follows the convolutions.
+
+    Shape:
+        float32 (n, inputs, H, W) -> float32 (n, outputs, H, W), unbounded, and queries (n, h, w, D) of length 1.
     """
 
     def __init__(
@@ -164,7 +168,7 @@ class MemoryUNet(nn.Module):
         self.join = nn.Sequential(conv_block(2 * deep, deep), conv_block(deep, deep))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, inputs, H, W) -> (n, outputs, H, W) and queries (n, h, w, D) of length 1."""
+        """Compute the output image and the queries: (n, inputs, H, W) -> (n, outputs, H, W) and (n, h, w, D)."""
         skips: list[Tensor] = []
         hidden = image
         for level, block in enumerate(self.unet.down):

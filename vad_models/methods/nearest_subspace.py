@@ -1,6 +1,7 @@
-"""Nearest subspace, a baseline of Luo et al. 2019 (section 4.3): how far a patch is from what normal patches span.
+"""Nearest subspace, a baseline of Luo et al. 2019 (section 4.3): distance of a patch to the span of normal patches.
 
-k-means sums the normal patches up in a dictionary; a patch that no combination of its atoms comes close to is unusual.
+k-means summarises the normal patches in a dictionary. A patch far from every linear combination of its atoms is
+unusual.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ class NearestSubspaceSettings(PatchSettings):
     """Settings of `nearest_subspace`."""
 
     atoms: int = Field(default=1000, ge=1)
-    """Clusters; fewer than the features have channels, or their span is everything (1000 of 2048 in the paper)."""
+    """Number of clusters (1000 in the paper, with 2048 channels). It must be less than the number of channels of the
+    features, because the atoms would otherwise span everything."""
     dictionary: Phase
-    """The only phase: nothing but a fit."""
+    """The only phase, which only fits the dictionary."""
 
 
 class NearestSubspace(PatchMethod):
-    """The distance of each patch to the span of a k-means dictionary of normal patches."""
+    """Scores each patch by its distance to the span of a k-means dictionary of normal patches."""
 
     name: ClassVar[str] = "nearest_subspace"
     title: ClassVar[str] = "nearest subspace of a k-means dictionary (Luo et al. 2019)"
@@ -46,7 +48,11 @@ class NearestSubspace(PatchMethod):
 
 
 class Span(PatchModel):
-    """Linear combinations of `atoms` vectors of D channels, kept as an orthonormal basis (D, atoms).
+    """The span of `atoms` vectors of D channels, stored as an orthonormal basis (D, atoms).
+
+    Args:
+        channels: channels of a vector (D).
+        atoms: number of vectors, less than `channels`.
 
     Raises:
         SettingsError: there are so many atoms that every vector is a combination of them.
@@ -62,7 +68,7 @@ class Span(PatchModel):
         self.basis = nn.Parameter(torch.eye(channels, atoms), requires_grad=False)
 
     def fit(self, inputs: Tensor) -> None:
-        """Take the centres of clusters of normal patches, (..., D), as atoms."""
+        """Use the cluster centres of normal patches, (..., D), as atoms."""
         rows = inputs.flatten(0, -2)
         seed = int(torch.randint(2**31, ()))
         clusters = MiniBatchKMeans(len(self.basis.T), random_state=seed, batch_size=4096, n_init=1)
@@ -71,5 +77,5 @@ class Span(PatchModel):
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Smallest Euclidean distances of vectors (..., D) to a combination of the atoms, (...)."""
+        """Euclidean distances of vectors to the span of the atoms: (..., D) -> (...)."""
         return (inputs - (inputs @ self.basis) @ self.basis.T).norm(dim=-1)

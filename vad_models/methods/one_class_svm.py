@@ -1,7 +1,7 @@
-"""One-class SVM, a baseline of Luo et al. 2019 (section 4.3): where normal patches are dense, and where they are not.
+"""One-class SVM, a baseline of Luo et al. 2019 (section 4.3): a boundary around the region of normal patches.
 
-scikit-learn finds the support vectors among normal patches; the decision function is computed here. They are kept in
-tensors as long as the sample they were chosen from, so that a model of given settings has a given size.
+scikit-learn finds the support vectors among normal patches; the decision function is computed here. The support vectors
+are stored in tensors as long as the sample they were chosen from, so that the settings determine the size of a model.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ class OneClassSVMSettings(PatchSettings):
     """Settings of `one_class_svm`."""
 
     samples: int = Field(default=2000, ge=1)
-    """Normal patches, drawn at random, that the support vectors are chosen from."""
+    """Number of normal patches, drawn at random, that the support vectors are chosen from."""
     nu: float = Field(default=0.1, gt=0, le=1)
-    """Largest share of the normal patches outside the boundary; smallest share that are support vectors."""
+    """Largest share of normal patches outside the boundary, and smallest share that are support vectors."""
     support: Phase
-    """The only phase: nothing but a fit."""
+    """The only phase, which only fits the boundary."""
 
 
 class OneClassSVM(PatchMethod):
-    """How far each patch is outside the boundary, in the space of a Gaussian kernel, around normal patches."""
+    """Scores each patch by how far it is outside a boundary around normal patches, in a Gaussian kernel's space."""
 
     name: ClassVar[str] = "one_class_svm"
     title: ClassVar[str] = "one-class SVM (Schölkopf et al. 2001; Luo et al. 2019)"
@@ -50,7 +50,15 @@ class OneClassSVM(PatchMethod):
 
 
 class Boundary(PatchModel):
-    """offset - sum_i c_i exp(-gamma ||x - s_i||^2), s_i the support vectors; entries beyond them weigh 0."""
+    """The function offset - sum_i c_i exp(-gamma ||x - s_i||^2) of x, with s_i the support vectors.
+
+    Entries beyond the support vectors have the coefficient 0.
+
+    Args:
+        channels: channels of a vector (D).
+        samples: number of entries.
+        nu: as in `OneClassSVMSettings`.
+    """
 
     gamma: Tensor
     offset: Tensor
@@ -64,7 +72,7 @@ class Boundary(PatchModel):
         self.register_buffer("offset", torch.zeros(()))
 
     def fit(self, inputs: Tensor) -> None:
-        """Choose among normal patches, (..., D); gamma = 1 / (D * variance), as scikit-learn sets it by itself."""
+        """Fit to normal patches, (..., D), with scikit-learn's default gamma = 1 / (D * variance)."""
         rows = inputs.flatten(0, -2)
         rows = rows[torch.randperm(len(rows))[: len(self.vectors)]]
         gamma = 1 / (rows.shape[1] * rows.var(correction=0).clamp_min(1e-12))
@@ -75,7 +83,7 @@ class Boundary(PatchModel):
         self.coefficients.data.zero_()[: len(found.support_)] = torch.from_numpy(found.dual_coef_)[0]
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """The negative of the decision function of vectors (..., D), (...): below 0 inside, above 0 outside."""
+        """Negative decision function: (..., D) -> (...), below 0 inside the boundary and above 0 outside."""
         distances = torch.cdist(inputs.flatten(0, -2), self.vectors).square()
         outside = self.offset - torch.exp(-self.gamma * distances) @ self.coefficients
         return outside.unflatten(0, inputs.shape[:-1])

@@ -1,15 +1,15 @@
 """sRNN autoencoder (Luo et al. 2019, sections 3.3 to 3.7): sparse coding, unrolled into a recurrent network.
 
 A frame is 21 patches of a spatial pyramid of fixed features. K steps of SISTA (see `tsc`) are K layers of a recurrent
-network whose weights all come from one dictionary A, two weights lambda_1 and lambda_2, a step 1 / gamma and a first
-code a_0; the last layer is decoded by Z. All are learned by rebuilding normal patches (eq. 9); a patch that comes back
-wrong is unusual.
+network. All its weights derive from a dictionary A, two weights lambda_1 and lambda_2, a step 1 / gamma and a first
+code a_0; the last layer is decoded by Z. All of these are learned by reconstructing normal patches (eq. 9). A patch
+that is reconstructed badly is unusual.
 
-The recurrence of a window begins at a_0 with its first frame, as the training sequences do, so that a score depends on
+The recurrence of a window starts at a_0 with its first frame, as in the training sequences, so that a score depends on
 its window alone and not on when the camera was switched on.
 
-Eq. 7 prints W^(1) as I - lambda_2 / gamma A^T A; algorithm 1, which it is read off, gives I - A^T A / gamma,
-and so do we.
+Eq. 7 prints W^(1) as I - lambda_2 / gamma A^T A. Algorithm 1, from which it is derived, gives I - A^T A / gamma, which
+is used here.
 """
 
 from __future__ import annotations
@@ -39,15 +39,16 @@ class SRNNAESettings(PatchSequenceSettings):
     """Settings of `srnn_ae`."""
 
     dictionary: int = Field(default=2048, ge=1)
-    """Columns of the dictionary (N)."""
+    """Number of columns of the dictionary (N)."""
     steps: int = Field(default=3, ge=1)
-    """Layers of the network (K)."""
+    """Number of layers of the network (K)."""
     sparsity: float = Field(default=0.1, ge=0)
-    """lambda_1 before the first step."""
+    """Initial value of lambda_1."""
     coherence: float = Field(default=0.01, ge=0)
-    """lambda_2 before the first step."""
+    """Initial value of lambda_2."""
     similarity: Literal["learned", "gaussian"] = "learned"
-    """Of neighbouring frames: `learned` with the network (eq. 11), or `gaussian` (eq. 10) with lambda_2 fixed."""
+    """Similarity of neighbouring frames: `learned` with the network (eq. 11), or `gaussian` (eq. 10) with lambda_2
+    fixed."""
     similarity_width: int = Field(default=512, ge=1)
     """Units of the learned similarity's layer."""
     bandwidth: float = Field(default=100.0, gt=0)
@@ -55,7 +56,7 @@ class SRNNAESettings(PatchSequenceSettings):
 
 
 class SRNNAE(PatchSequenceMethod):
-    """Rebuilds the patches of a frame from codes that a stacked recurrent network finds in K steps."""
+    """Reconstructs the patches of a frame from codes that a stacked recurrent network finds in K steps."""
 
     name: ClassVar[str] = "srnn_ae"
     title: ClassVar[str] = "sparse coding inspired recurrent autoencoder (Luo et al. 2019)"
@@ -70,7 +71,12 @@ class SRNNAE(PatchSequenceMethod):
 
 
 class UnrolledSISTA(PatchModel):
-    """The network of eq. 6 and 7 with its decoder; begins at random, as the authors' code does, unless fitted."""
+    """The network of eq. 6 and 7 with its decoder, initialised at random as in the authors' code unless it is fitted.
+
+    Args:
+        channels: channels of a patch (D).
+        settings: settings of the method.
+    """
 
     def __init__(self, channels: int, settings: SRNNAESettings) -> None:
         super().__init__()
@@ -88,27 +94,27 @@ class UnrolledSISTA(PatchModel):
 
     @torch.no_grad()
     def fit(self, inputs: Tensor) -> None:
-        """Begin as sparse coding with a dictionary of normal patches, (B, L, P, D)."""
+        """Initialise as sparse coding with a dictionary of normal patches, (B, L, P, D)."""
         self.dictionary.copy_(random_columns(inputs, self.settings.dictionary))
         self.decoder.copy_(self.dictionary)
         self.gamma.copy_(spectral_bound(self.dictionary) + self.coherence)
 
     @torch.no_grad()
     def project(self) -> None:
-        """Keep the weights of the objective from becoming negative, and the step finite."""
+        """Keep the weights of the objective non-negative, and the step finite."""
         self.sparsity.clamp_(min=0.0)
         self.coherence.clamp_(min=0.0)
         self.gamma.clamp_(min=0.01)
 
     def similarity(self, inputs: Tensor) -> Tensor:
-        """Of neighbouring frames: (T, ..., D) -> (T - 1, ...) in [0, 1]."""
+        """Similarity of neighbouring frames: (T, ..., D) -> (T - 1, ...) in [0, 1]."""
         if self.settings.similarity == "gaussian":
             return gaussian_similarity(inputs, self.settings.bandwidth)
         embedded = F.normalize(F.relu(self.embedding(inputs)), dim=-1)
         return (embedded[1:] * embedded[:-1]).sum(-1)
 
     def codes(self, inputs: Tensor) -> Tensor:
-        """Outputs h^K of the last layer (T, ..., N) for patches (T, ..., D)."""
+        """Compute the outputs h^K of the last layer: patches (T, ..., D) -> codes (T, ..., N)."""
         return sista(
             inputs,
             self.similarity(inputs),
@@ -121,5 +127,5 @@ class UnrolledSISTA(PatchModel):
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Squared reconstruction errors (T, ...) of patches (T, ..., D) (eq. 13)."""
+        """Squared reconstruction errors of patches (eq. 13): (T, ..., D) -> (T, ...)."""
         return (inputs - F.linear(self.codes(inputs), self.decoder)).square().sum(-1)

@@ -1,21 +1,21 @@
-"""Spatio-temporal dissociation (Chang et al. 2022): one autoencoder for how a scene looks, one for how it moves.
+"""Spatio-temporal dissociation (Chang et al. 2022): one autoencoder for appearance, one for motion.
 
-The appearance path gives the first frame of a clip back; the motion path sees all frames but the last and generates
-what the last one differs by from the first (the RGB difference). Their sum predicts the last frame. Deep k-means draws
-both bottlenecks, side by side, towards centres of what is normal. The score is the squared error of the prediction
-times the distance from the centres, pixel by pixel.
+The appearance path reconstructs the first frame of a clip. The motion path sees all frames but the last and generates
+the difference between the last and the first frame (the RGB difference). The sum of both predicts the last frame. Deep
+k-means pulls the concatenated bottlenecks towards centres of normal video. The score is the squared error of the
+prediction times the distance to the centres, per pixel.
 
-What the paper leaves open is settled so:
+The paper leaves some points open. They are settled as follows:
 
-- The attention map is a softmax over all cells (eq. 9 divides by a norm that its print leaves open); features are
-  multiplied by its exponential, so that a cell without attention keeps its features.
-- r, the bottlenecks of a cell, has length 1.
-- The centres and the autoencoders are trained in turns. The gradient of eq. 12 moves the autoencoders where the centres
-  are, and the centres where the autoencoders are: a step of both is one turn of each, from the same place.
-- A batch normalisation follows every block, of the decoders also, but the last.
+- The attention map is a softmax over all cells (eq. 9 divides by a norm that is not specified). Features are multiplied
+  by its exponential, so that a cell without attention keeps its features.
+- The representation r of a cell, its concatenated bottlenecks, has length 1.
+- The paper trains centres and autoencoders in turns. Here a step moves both: the gradient of eq. 12 with respect to
+  either part, with the other fixed, is the gradient of one turn from the same point.
+- Batch normalisation follows every block but the last, in the decoders too.
 
-What a variant lacks is neutral: without `appearance` the first frame is given back as it is; without `motion` a clip is
-one frame and differs from itself by nothing; without centres the distance is 1. `fused` stays the headline.
+A part that a variant lacks is neutral. Without `appearance` the first frame is returned as it is; without `motion` a
+clip is one frame and its difference is 0; without centres the distance is 1. `fused` stays the headline.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ __all__ = ["STD", "STDSettings"]
 
 
 class AlternationPhase(Phase):
-    """The phase that trains centres and autoencoders in turns."""
+    """Settings of the phase that trains centres and autoencoders together."""
 
     centre_rate: float = Field(default=0.1, gt=0)
     """Learning rate of the centres, as a multiple of the phase's."""
@@ -52,25 +52,25 @@ class STDSettings(MethodSettings):
     """Settings of `std`; the defaults are the paper's (sections 3.2 to 3.7 and 4.2)."""
 
     clip: int = Field(default=5, ge=2)
-    """Frames of a clip (T); the last one is predicted."""
+    """Frames of a clip (T), of which the last is predicted."""
     paths: tuple[Literal["appearance", "motion"], ...] = Field(default=("appearance", "motion"), min_length=1)
-    """The autoencoders."""
+    """Autoencoders that the method has."""
     attention: bool = True
-    """Variance attention in the motion path."""
+    """Whether the motion path has variance attention."""
     channels: tuple[int, ...] = Field(default=(64, 128, 256), min_length=2, max_length=3)
-    """Channels of the encoders' blocks, each of which halves height and width; the last are the bottleneck's."""
+    """Channels of the encoders' blocks, each of which halves height and width; the last are those of the bottleneck."""
     subtract_background: bool = False
-    """Both paths see what differs from the per-pixel mean of the training frames; false: the frames."""
+    """Whether both paths see the difference from the per-pixel mean of the training frames; false shows the frames."""
     centres: int = Field(default=32, ge=0)
-    """Centres of deep k-means (K); 0: none."""
+    """Number of centres of deep k-means (K); 0 leaves clustering out."""
     alpha: float = Field(default=25.0, gt=0)
     """How exclusively a cell belongs to its nearest centre (eq. 10)."""
     cluster: float = Field(default=0.1, ge=0)
-    """Weight of the distance from the centres (lambda_r of eq. 12)."""
+    """Weight of the distance to the centres (lambda_r of eq. 12)."""
     autoencoders: Phase
     """First phase: the autoencoders alone."""
     alternation: AlternationPhase
-    """Second phase: centres and autoencoders; where there are no centres, the autoencoders for as long."""
+    """Second phase: centres and autoencoders, or only the autoencoders where there are no centres."""
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> STDSettings:
@@ -84,7 +84,7 @@ class STDSettings(MethodSettings):
 
 
 class STD(Method):
-    """Predicts a clip's last frame as its first one, rebuilt, plus a generated difference."""
+    """Predicts the last frame of a clip as the reconstructed first frame plus a generated difference."""
 
     name: ClassVar[str] = "std"
     title: ClassVar[str] = "spatio-temporal dissociation (Chang et al. 2022)"
@@ -120,7 +120,7 @@ class STD(Method):
         return {"autoencoders": self.settings.autoencoders, "alternation": self.settings.alternation}
 
     def fit_statistics(self, videos: Iterable[np.ndarray]) -> None:
-        """The background, where it is asked for."""
+        """Set the background to the per-pixel mean of the training frames, if it is subtracted."""
         if self.settings.subtract_background:
             self.background.copy_(mean_frame(videos))
 
@@ -134,7 +134,7 @@ class STD(Method):
         return groups
 
     def fit(self, features: Features, phase: str) -> None:
-        """The first centres are the k-means of what the autoencoders make of normal clips (section 3.5)."""
+        """Initialise the centres with k-means on the representations of normal clips (section 3.5)."""
         if self._clusters_in(phase):
             codes = [
                 self._run(windows(frames, self.clip.frames))["representation"].movedim(1, -1).flatten(0, 2)
@@ -143,7 +143,7 @@ class STD(Method):
             self.clusters.fit(torch.cat(codes))
 
     def encode(self, frames: Tensor, phase: str) -> Features:
-        """Frames as they are: only the first ones of clips are rebuilt in training."""
+        """Return frames minus the background, because training reconstructs only the first frames of clips."""
         return {"frames": frames - self.background}
 
     def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
@@ -184,14 +184,15 @@ class STD(Method):
         return bool(self.settings.centres) and phase == "alternation"
 
     def _run(self, clips: Tensor, known: Features | None = None) -> dict[str, Tensor]:
-        """What the paths make of clips (n, T, C, H, W).
+        """Run both paths on clips.
 
         Args:
-            clips: minus the background.
-            known: `rebuilt` and `code` of the clips' first frames, where they were computed before.
+            clips: clips minus the background, (n, T, C, H, W).
+            known: `rebuilt` and `code` of the clips' first frames, if they were computed before.
 
         Returns:
-            `rebuilt` first frames and generated `difference`, (n, C, H, W), and the `representation` r, (n, D, h, w).
+            The reconstructed first frames, `rebuilt`, and the generated `difference`, both (n, C, H, W), and the
+            `representation` r, (n, D, h, w).
         """
         first = clips[:, 0]
         found = {"rebuilt": first, "difference": torch.zeros_like(first)}
@@ -207,7 +208,7 @@ class STD(Method):
         return found
 
     def _maps(self, features: Features) -> dict[str, Tensor]:
-        """Signal -> (n, H, W), of the windows of consecutive frames."""
+        """Compute the map of each signal for every window, (n, H, W)."""
         frames = features["frames"]
         clips = windows(frames, self.clip.frames)
         first, last = clips[:, 0], clips[:, -1]
@@ -215,7 +216,7 @@ class STD(Method):
         found = self._run(clips, known)
         errors = {
             "prediction": last - (found["rebuilt"] + found["difference"]),
-            # Of the scored frame, not of the clip's first.
+            # The error of the scored frame, not of the clip's first frame.
             "appearance": last - features.get("rebuilt", frames)[self.clip.target :],
             "motion": last - first - found["difference"],
         }
@@ -228,14 +229,17 @@ class STD(Method):
 
 
 class Autoencoder(nn.Module):
-    """Three residual blocks down, three up (Fig. 2 and 4), or as many as there are `channels`.
+    """Residual blocks that halve the size, and as many that double it (Fig. 2 and 4).
 
     Args:
-        inputs: channels in.
-        outputs: channels out, unbounded.
-        channels: after each block of the encoder.
-        skips: each block of the decoder but the first also gets the encoder's features of its size, as in a U-Net.
-        attention: variance attention after each block of the encoder.
+        inputs: input channels.
+        outputs: output channels.
+        channels: channels after each block of the encoder.
+        skips: whether each block of the decoder but the first also gets the encoder's features of its size.
+        attention: whether variance attention follows each block of the encoder.
+
+    Shape:
+        float32 (n, inputs, H, W) -> float32 (n, outputs, H, W), unbounded, and the bottleneck (n, channels[-1], h, w).
     """
 
     def __init__(
@@ -258,7 +262,7 @@ class Autoencoder(nn.Module):
             self.decoder.append(ResidualBlock(2 * i if skips and index else i, o, "up", plain=is_last))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, inputs, H, W) -> (n, outputs, H, W) and the bottleneck (n, channels[-1], h, w)."""
+        """Compute the output image and the bottleneck."""
         levels, hidden = [], image
         for block, attention in zip(self.encoder, self.attention, strict=True):
             hidden = attention(block(hidden))
@@ -270,17 +274,20 @@ class Autoencoder(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside a 1x1 shortcut, LeakyReLU, and batch normalisation after the block only.
+    """Two 3x3 convolutions in parallel with a 1x1 shortcut, then LeakyReLU and batch normalisation.
 
-    `down` halves height and width by a stride of 2, `up` doubles them by pixel shuffle. A `plain` block ends with the
-    sum.
+    Args:
+        inputs: input channels.
+        outputs: output channels.
+        way: `down` halves height and width by a stride of 2, `up` doubles them by pixel shuffle.
+        plain: whether the block ends with the sum, without LeakyReLU and batch normalisation.
     """
 
     def __init__(self, inputs: int, outputs: int, way: Literal["down", "up"], plain: bool = False) -> None:
         super().__init__()
         if way == "down":
             self.first: nn.Module = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1)
-            # As a 1x1 convolution of stride 2, whose backward pass, with few channels, crashes torch 2.13 on a CPU.
+            # Equal to a 1x1 convolution of stride 2, whose backward pass with few channels crashes torch 2.13 on a CPU.
             self.shortcut: nn.Module = nn.Sequential(nn.AvgPool2d(1, stride=2), nn.Conv2d(inputs, outputs, 1))
         else:
             self.first = nn.Sequential(nn.Conv2d(inputs, 4 * outputs, 3, padding=1), nn.PixelShuffle(2))

@@ -1,10 +1,10 @@
 """Temporally-coherent sparse coding (Luo et al. 2019, section 3.2).
 
-A frame is 21 patches of a spatial pyramid of fixed features. Each patch is coded, sparsely and close to its code in the
-frame before, with a dictionary of what normal patches look like; a patch that the dictionary cannot rebuild is unusual.
+A frame is 21 patches of a spatial pyramid of fixed features. Each patch is coded with a dictionary of normal patches,
+sparsely and close to its code in the previous frame. A patch that the dictionary cannot reconstruct is unusual.
 
-The codes of a window begin at zero with its first frame and run through algorithm 1 frame by frame, so that a score
-depends on its window alone and not on when the camera was switched on.
+The codes of a window start at zero with its first frame and follow algorithm 1 frame by frame, so that a score depends
+on its window alone and not on when the camera was switched on.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class TSCSettings(PatchSequenceSettings):
     """Settings of `tsc`."""
 
     dictionary: int = Field(default=2048, ge=1)
-    """Columns of the dictionary (N)."""
+    """Number of columns of the dictionary (N)."""
     steps: int = Field(default=30, ge=1)
-    """Steps of SISTA a frame (K)."""
+    """Steps of SISTA per frame (K)."""
     sparsity: float = Field(default=0.1, ge=0)
-    """Weight of the codes' L1 norm (lambda_1)."""
+    """Weight of the L1 norm of the codes (lambda_1)."""
     coherence: float = Field(default=2.0, ge=0)
-    """Weight of the difference to the codes before (lambda_2)."""
+    """Weight of the difference from the previous frame's codes (lambda_2)."""
     bandwidth: float = Field(default=100.0, gt=0)
     """delta^2 of the Gaussian similarity (eq. 10)."""
 
@@ -47,13 +47,13 @@ class TSCSettings(PatchSequenceSettings):
     def _fitted(self) -> TSCSettings:
         if not self.training.fit_sequences:
             raise ValueError(
-                "training.fit_sequences must be at least 1, for the dictionary begins with patches"
+                "training.fit_sequences must be at least 1, because the dictionary is initialised with patches"
             )
         return self
 
 
 class TSC(PatchSequenceMethod):
-    """Dictionary learning: codes by SISTA, dictionary by projected gradient descent, in turns."""
+    """Learns a dictionary by projected gradient descent, in turns with codes found by SISTA."""
 
     name: ClassVar[str] = "tsc"
     title: ClassVar[str] = "temporally-coherent sparse coding (Luo et al. 2019)"
@@ -68,7 +68,12 @@ class TSC(PatchSequenceMethod):
 
 
 class Dictionary(PatchModel):
-    """A (D, N), its columns in the unit ball; eq. 2 with the codes that algorithm 1 finds for it."""
+    """The dictionary A, (D, N), with columns in the unit ball, and the codes that algorithm 1 finds for it (eq. 2).
+
+    Args:
+        channels: channels of a patch (D).
+        settings: settings of the method.
+    """
 
     start: Tensor
     gamma: Tensor
@@ -82,19 +87,19 @@ class Dictionary(PatchModel):
         self.project()
 
     def fit(self, inputs: Tensor) -> None:
-        """Begin with normal patches, (B, L, P, D)."""
+        """Initialise the columns with normal patches, (B, L, P, D)."""
         self.columns.data.copy_(random_columns(inputs, self.settings.dictionary))
         self.project()
 
     @torch.no_grad()
     def project(self) -> None:
-        """Bring the columns back to the unit ball, and the step of SISTA to the longest that cannot overshoot."""
+        """Project the columns into the unit ball, and set the step of SISTA to the longest that cannot overshoot."""
         self.columns.div_(self.columns.norm(dim=0).clamp_min(1.0))
         self.gamma.copy_(spectral_bound(self.columns) + self.settings.coherence)
 
     @torch.no_grad()
     def codes(self, inputs: Tensor) -> Tensor:
-        """Codes (T, ..., N) of patches (T, ..., D) by algorithm 1; the dictionary gets no gradient through them."""
+        """Compute codes by algorithm 1, without gradient for the dictionary: (T, ..., D) -> (T, ..., N)."""
         settings = self.settings
         return sista(
             inputs,
@@ -108,5 +113,5 @@ class Dictionary(PatchModel):
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Squared reconstruction errors (T, ...) of patches (T, ..., D) (eq. 12), lowered by eq. 3."""
+        """Squared reconstruction errors of patches (eq. 12), which eq. 3 minimises: (T, ..., D) -> (T, ...)."""
         return (inputs - F.linear(self.codes(inputs), self.columns)).square().sum(-1)
