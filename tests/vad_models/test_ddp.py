@@ -123,7 +123,7 @@ def test_when_one_process_is_lost_the_training_fails_at_once(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_what_a_person_can_mend_is_said_as_on_one_device(tmp_path: Path) -> None:
+def test_what_a_person_can_fix_is_said_as_on_one_device(tmp_path: Path) -> None:
     videos = [excerpt(tmp_path, "v", blobs(3, 0))]
     with pytest.raises(DataError, match="a training sequence needs 4 consecutive frames"):
         train(Toy(), videos, [], tmp_path / "checkpoints", 0, device="cpu", devices=2)

@@ -1,0 +1,1 @@
+"""Data: layouts, labels and manifests of raw datasets, the frame store, and the sequences that are trained on."""

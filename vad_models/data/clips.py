@@ -1,4 +1,4 @@
-"""Training sequences: contiguous frames drawn from a frame store, decoded long before, stacked into batches."""
+"""Training sequences: contiguous frames of a frame store, drawn at random and stacked into batches."""
 
 from __future__ import annotations
 
@@ -37,15 +37,18 @@ class Excerpt:
 def split_holdout(
     videos: Sequence[Video], share: float, shortest: int
 ) -> tuple[list[Excerpt], list[Excerpt]]:
-    """Split normal training video into what is trained on and what is held out, without any chance.
+    """Split normal training video into a part to train on and a held-out part; the split is deterministic.
 
-    Whole videos are held out, the last ones in natural order, until they hold at least `share` of the frames; a single
-    video is cut in time. Whole videos are preferred because neighbouring frames of one video are near copies.
+    The last videos in natural order are held out, until they have at least `share` of the frames. A single video is cut
+    in time. Whole videos are preferred because neighbouring frames of one video are near copies.
 
     Args:
         videos: the training videos of one camera, in order.
-        share: of the frames, in (0, 0.5).
-        shortest: frames that an excerpt must have to be of use (the method's window).
+        share: share of the frames to hold out, in (0, 0.5).
+        shortest: smallest number of frames of a useful excerpt (the method's window).
+
+    Returns:
+        The excerpts to train on, and the held-out excerpts.
 
     Raises:
         DataError: there is too little video to train on and to hold out.
@@ -63,13 +66,21 @@ def split_holdout(
         found = ", ".join(f"{video.name}: {video.frames}" for video in videos) or "no videos"
         raise DataError(
             f"too little training video to train on and to hold out: windows of {shortest} frames need at least "
-            f"{2 * shortest} frames a camera ({found}); add normal video of this camera."
+            f"{2 * shortest} frames per camera ({found}); add normal video of this camera."
         )
     return usable, held
 
 
 class SequenceIndex:
-    """All contiguous sequences of `length` frames in a list of excerpts."""
+    """Index of all contiguous sequences of `length` frames in a list of excerpts.
+
+    Args:
+        frames: number of frames of each excerpt.
+        length: frames of a sequence.
+
+    Raises:
+        DataError: no excerpt is as long as a sequence.
+    """
 
     def __init__(self, frames: Sequence[int], length: int) -> None:
         self.length = length
@@ -86,12 +97,16 @@ class SequenceIndex:
         return len(self._starts)
 
     def spread(self, count: int) -> list[tuple[int, int]]:
-        """`count` sequences (or all, if fewer) at even distances: (video, first frame)."""
+        """Choose `count` sequences (or all, if there are fewer) at even distances, as (excerpt, first frame)."""
         picks = np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(int)
         return [self._starts[pick] for pick in picks]
 
     def epoch(self, phase: Phase, seed: int) -> list[list[tuple[int, int]]]:
-        """Batches of one epoch, the same for the same seed; `phase.steps_per_epoch` of them, or one pass over all."""
+        """Draw the batches of one epoch, the same for the same seed.
+
+        Returns:
+            `phase.steps_per_epoch` batches, or one pass over all sequences, as (excerpt, first frame) per sequence.
+        """
         generator = torch.Generator().manual_seed(seed)
         order: list[int] = []
         wanted = len(self) if phase.steps_per_epoch is None else phase.steps_per_epoch * phase.batch
@@ -105,7 +120,13 @@ class SequenceIndex:
 
 
 class SequenceBatches(Dataset[Features]):
-    """Batches ready for a step: frames as uint8 (B, L, H, W, C), or stored features (B, L, ...)."""
+    """Batches for the steps of an epoch: frames as uint8 (B, L, H, W, C), or stored features (B, L, ...).
+
+    Args:
+        sources: frames, uint8 (T, H, W, C), or features, (T, ...), of each excerpt.
+        length: frames of a sequence (L).
+        batches: the sequences of each batch, as (excerpt, first frame).
+    """
 
     def __init__(
         self,
@@ -116,7 +137,7 @@ class SequenceBatches(Dataset[Features]):
         self._sources = sources
         self._length = length
         self.batches = batches
-        """Of the current epoch: (source, first frame) of each sequence of each batch."""
+        """Sequences of each batch of the current epoch, as (excerpt, first frame)."""
 
     def __len__(self) -> int:
         return len(self.batches)

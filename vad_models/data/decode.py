@@ -1,7 +1,7 @@
-"""Frame sources: image sequences and video files, decoded one frame after the other.
+"""Frame sources: image sequences and video files, decoded frame by frame.
 
-Decoders hide damage: OpenCV fills the rest of a truncated JPEG with grey, FFmpeg repeats what it has. Here
-damage is a `FrameError` that names the file and the frame.
+Decoders hide damage: OpenCV fills the rest of a truncated JPEG with grey, and FFmpeg repeats the frames it has. Here,
+damage raises a `FrameError` that names the file and the frame.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ __all__ = [
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mkv", ".mov", ".webm")
 
-# What OpenCV logs about a damaged image is said by the error that names the file.
+# A FrameError says what OpenCV would log about a damaged image.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 _CHUNK = 1 << 20
 _LATE = 0.5
-"""Seconds by which a stream may end before its announced duration (the last frame, rounding)."""
+"""Seconds by which a video may end before its announced duration (the last frame, rounding)."""
 
 
 class FrameError(DataError):
-    """A frame cannot be decoded. `file` is the file at fault, `frame` its 0-based place in the video."""
+    """A frame cannot be decoded. `file` is the file at fault, `frame` the 0-based index in the video."""
 
     def __init__(self, file: Path, frame: int, reason: str) -> None:
         super().__init__(f"frame {frame} of {file} cannot be read: {reason}; copy it again, or leave it out.")
@@ -55,7 +55,7 @@ class FrameError(DataError):
 
 
 class FrameSource(Protocol):
-    """Where the frames of one video come from."""
+    """Source of the frames of one video."""
 
     @property
     def path(self) -> Path:
@@ -63,21 +63,25 @@ class FrameSource(Protocol):
 
     @property
     def fps(self) -> float:
-        """Frames per second; NaN where nothing says so."""
+        """Frames per second; NaN if unknown."""
 
     def count(self) -> int:
-        """Number of frames, told without decoding any."""
+        """Count the frames without decoding any."""
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
-        """Every frame in order, uint8 (H, W, 3), RGB, all of one size; raises FrameError."""
+        """Decode the frames in order: uint8 (H, W, 3), RGB, all of one size.
+
+        Raises:
+            FrameError: a frame is damaged or has another size.
+        """
 
     def sha256(self) -> str:
-        """Hash of the raw bytes: what `cat FILES | sha256sum` prints, files in the order of frames."""
+        """Hash the raw bytes, as `cat FILES | sha256sum` does with the files in the order of the frames."""
 
 
 @dataclass(frozen=True)
 class ImageSequence:
-    """A folder of images, one a frame, in natural order."""
+    """A folder of images, one per frame, in natural order."""
 
     path: Path
     files: tuple[Path, ...]
@@ -85,7 +89,7 @@ class ImageSequence:
 
     @classmethod
     def of(cls, folder: Path, fps: float = math.nan) -> ImageSequence:
-        """All images of `folder`."""
+        """List all images of `folder`."""
         return cls(folder, tuple(listed(folder, IMAGE_SUFFIXES)), fps)
 
     def count(self) -> int:
@@ -106,7 +110,7 @@ class ImageSequence:
 
 @dataclass(frozen=True)
 class VideoFile:
-    """One video file, decoded by FFmpeg on one thread: parallel work is one process a video."""
+    """A video file, decoded by FFmpeg on one thread; parallel work uses one process per video."""
 
     path: Path
 
@@ -118,18 +122,18 @@ class VideoFile:
 
     def count(self) -> int:
         with self._open() as container:
-            stream = container.streams.video[0]
-            return stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
+            track = container.streams.video[0]
+            return track.frames or sum(1 for packet in container.demux(track) if packet.size)
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
         number = 0
         shape: tuple[int, ...] | None = None
         with self._open() as container:
-            stream = container.streams.video[0]
-            stream.codec_context.thread_count = 1
+            track = container.streams.video[0]
+            track.codec_context.thread_count = 1
             packets, end = 0, 0.0
             try:
-                for packet in container.demux(stream):
+                for packet in container.demux(track):
                     packets += bool(packet.size)
                     if packet.pts is not None and packet.time_base is not None:
                         end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
@@ -146,11 +150,11 @@ class VideoFile:
                         number += 1
             except av.error.FFmpegError as broken:
                 raise FrameError(self.path, number, f"the decoder says {broken.strerror!r}") from None
-            # Packets, not frames: codecs may pack two frames into one packet and follow it by an empty one.
-            if stream.frames and packets < stream.frames:
-                reason = f"the container announces {stream.frames} frames and ends after {packets}"
+            # Packets are counted, because codecs may put two frames into one packet and follow it by an empty one.
+            if track.frames and packets < track.frames:
+                reason = f"the container announces {track.frames} frames and ends after {packets}"
                 raise FrameError(self.path, number, reason)
-            announced = 0.0 if stream.frames else _announced_seconds(container)
+            announced = 0.0 if track.frames else _announced_seconds(container)
             if end < announced - _LATE:
                 reason = f"the container announces {announced:.1f} s and ends after {end:.1f} s"
                 raise FrameError(self.path, number, reason)
@@ -169,22 +173,22 @@ class VideoFile:
             raise FrameError(self.path, 0, f"the file is not a whole video ({broken.strerror})") from None
         if not container.streams.video:
             container.close()
-            raise FrameError(self.path, 0, "the file holds no video stream")
+            raise FrameError(self.path, 0, "the file holds no video track")
         return container
 
 
 def listed(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Files of `folder` with one of `suffixes`, in natural order, without litter like `._001.tif`."""
+    """List files of `folder` with one of `suffixes`, in natural order, without hidden files like `._001.tif`."""
     files = (file for file in folder.iterdir() if file.suffix.lower() in suffixes and file.is_file())
     return natsorted((file for file in files if not file.name.startswith(".")), key=lambda file: file.name)
 
 
 def _announced_seconds(container: av.container.InputContainer) -> float:
-    """Duration of the video stream that Matroska and WebM announce; 0 when they announce none."""
+    """Read the duration of the video that Matroska and WebM announce; 0 if they announce none."""
     if tag := container.streams.video[0].metadata.get("DURATION"):
         hours, minutes, seconds = tag.split(":")
         return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    # The container's own duration is that of its longest stream.
+    # The container's own duration is that of its longest track.
     return (container.duration or 0) / av.time_base if len(container.streams) == 1 else 0.0
 
 
@@ -207,9 +211,9 @@ def _decode_image(file: Path, number: int) -> NDArray[np.uint8]:
 
 
 def _is_cut_short(data: bytes) -> bool:
-    """True when a JPEG or PNG lacks its end marker. Bytes that follow the marker are harmless."""
+    """Check whether a JPEG or PNG lacks its end marker. Bytes that follow the marker are harmless."""
     if data.startswith(b"\xff\xd8"):
-        # The end marker must follow the last scan: an embedded thumbnail has one of its own, before the scan.
+        # The end marker must follow the last scan, because an embedded thumbnail before it has its own marker.
         return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
     return data.startswith(b"\x89PNG") and b"IEND\xae\x42\x60\x82" not in data
 
@@ -221,7 +225,7 @@ def _other_size(shape: tuple[int, ...], first: tuple[int, ...]) -> str:
 def _sha256(files: tuple[Path, ...]) -> str:
     digest = hashlib.sha256()
     for file in files:
-        with file.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
+        with file.open("rb") as opened:
+            while chunk := opened.read(_CHUNK):
                 digest.update(chunk)
     return digest.hexdigest()

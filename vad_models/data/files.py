@@ -1,4 +1,4 @@
-"""Files that are whole or absent: write to a temporary name, then rename; a full disk is one sentence."""
+"""Files that are whole or absent: written under a temporary name, then renamed. A full disk is a one-sentence error."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _MEGABYTE = 1_000_000
 
 @contextmanager
 def atomic_path(path: Path, size: int | None = None) -> Iterator[Path]:
-    """A temporary sibling of `path` to write to; it becomes `path` when the block ends, or is removed.
+    """Yield a temporary path to write to, which is renamed to `path` when the block ends, or removed if it fails.
 
-    The temporary name keeps the suffix of `path` (some writers look at it), starts with a dot and holds
-    `.partial`. Missing parent folders are made.
+    The temporary name keeps the suffix of `path` (some writers look at it), starts with a dot and contains `.partial`.
+    Missing parent folders are created.
 
     Args:
-        path: the file to make or replace.
-        size: bytes that will be written, where known; named in the sentence about a full disk.
+        path: the file to create or replace.
+        size: number of bytes that will be written; None if unknown. The error about a full disk names it.
 
     Raises:
         DataError: the disk is full, or the folder may not be written to.
@@ -49,12 +49,12 @@ def atomic_path(path: Path, size: int | None = None) -> Iterator[Path]:
 
 @contextmanager
 def explain_write_errors(path: Path, size: int | None = None) -> Iterator[None]:
-    """Turn errors about a full or forbidden disk, met in this block, into a DataError about `path`."""
+    """Turn errors about a full disk or missing permissions in this block into a DataError about `path`."""
     try:
         yield
     except Exception as error:
         number = error.errno if isinstance(error, OSError) else None
-        # Writers outside Python (safetensors) raise errors of their own, and only their text tells.
+        # Writers outside Python (safetensors) raise their own errors, which only the text identifies.
         if number in _FULL or "No space left on device" in str(error):
             raise DataError(_full(path, size)) from error
         if number in _FORBIDDEN and str(getattr(error, "filename", "")).startswith(str(path.parent)):
@@ -63,7 +63,11 @@ def explain_write_errors(path: Path, size: int | None = None) -> Iterator[None]:
 
 
 def require_space(path: Path, size: int) -> None:
-    """Raise the DataError about a full disk before work begins, when `size` bytes have no room."""
+    """Check, before work begins, that `size` bytes fit on the disk.
+
+    Raises:
+        DataError: they do not fit.
+    """
     if size > shutil.disk_usage(_existing_folder(path)).free:
         raise DataError(_full(path, size))
 
@@ -85,7 +89,7 @@ def _existing_folder(path: Path) -> Path:
 
 
 def _flush_to_disk(path: Path) -> None:
-    """A rename may reach the disk before the bytes: a power cut would leave an empty, whole-looking file."""
+    """Flush a file to disk. Otherwise its new name may get there before its bytes, and a power cut leave it empty."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -94,7 +98,7 @@ def _flush_to_disk(path: Path) -> None:
 
 
 def remove_partials(folder: Path) -> None:
-    """Remove, below `folder`, the temporary files that a killed job left behind."""
+    """Remove the temporary files that a killed job left below `folder`."""
     for leftover in folder.rglob(".*.partial*"):
         leftover.unlink(missing_ok=True)
 

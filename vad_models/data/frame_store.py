@@ -1,11 +1,12 @@
-"""The frame store: every video decoded and resized once, one memory-mapped uint8 array a video.
+"""The frame store: every video decoded and resized once, as one memory-mapped uint8 array per video.
 
     <out>/<HxWxC>/
     |-- <camera>/<split>/<video>.npy        uint8 (T, H, W, C), C-contiguous; C = 1: luma, C = 3: RGB
-    `-- manifest.parquet                    the raw manifest + `path`; written last: where it is, all is there
+    `-- manifest.parquet                    the raw manifest with the column `path`; written last
 
-While videos are being derived the manifest lies there as `.deriving.parquet`: a run that was killed leaves
-whole videos and this plan, and the next run keeps the videos whose raw bytes have not changed since.
+The manifest is written last, so a store that has one is complete. While videos are derived, it is stored as
+`.deriving.parquet`. A killed run leaves whole videos and this plan, and the next run keeps the videos whose raw bytes
+have not changed.
 """
 
 from __future__ import annotations
@@ -45,10 +46,10 @@ class Video:
     frames: int
     path: Path
     abnormal: tuple[Interval, ...] | None
-    """Abnormal frames, [first, end), 0-based; None: unlabelled."""
+    """Abnormal frames as 0-based [first, end) intervals; None if the video has no labels."""
 
     def array(self) -> np.memmap:
-        """Frames, uint8 (T, H, W, C), read-only and memory-mapped: nothing is read before it is indexed.
+        """Open the frames: uint8 (T, H, W, C), read-only and memory-mapped. Frames are read when they are indexed.
 
         Raises:
             DataError: the file is missing or is not the array that the manifest promises.
@@ -65,18 +66,18 @@ class Video:
 
     @property
     def labels(self) -> NDArray[np.bool_] | None:
-        """Frame labels, bool (T,), True = abnormal; None: unlabelled (training video counts as normal)."""
+        """Frame labels, bool (T,), True = abnormal; None without labels. Training video counts as normal."""
         return None if self.abnormal is None else spread(self.abnormal, self.frames)
 
 
 class FrameStore:
-    """The derived frames of one dataset at one size, `frames/<dataset>/<HxWxC>`; opens no image."""
+    """The derived frames of one dataset at one size, `frames/<dataset>/<HxWxC>`."""
 
     def __init__(self, root: Path) -> None:
         """Open the store at `root`.
 
         Raises:
-            DataError: it was not derived, or not to the end.
+            DataError: the store was not derived, or not completely.
         """
         if not (root / _MANIFEST).is_file():
             raise DataError(f"{root} holds no derived frames: run `dvc repro` or `vad benchmark`.")
@@ -96,7 +97,11 @@ class FrameStore:
         return [camera for camera in self.cameras if camera in set(rows["camera"])]
 
     def videos(self, camera: str | None = None, split: Split | None = None) -> list[Video]:
-        """Videos of one camera (None or "all": of all) and split (None: both), in the manifest's order.
+        """List videos in the manifest's order.
+
+        Args:
+            camera: name of a camera; None or "all" means all cameras.
+            split: train or test; None means both.
 
         Raises:
             DataError: there is no such camera.
@@ -116,9 +121,15 @@ class FrameStore:
         ]
 
     def digest(self, camera: str | None = None) -> str:
-        """Version of a camera's data (None or "all": of every camera): sha256 over what a job can see of it.
+        """Compute the version of a camera's data, a SHA-256 over everything that a job can see of it.
 
-        Raw bytes, labels, names and size count; when and where the store was derived does not.
+        Raw bytes, labels, names and the frame size count; the time and place of the derivation do not.
+
+        Args:
+            camera: name of a camera; None or "all" means all cameras.
+
+        Raises:
+            DataError: there is no such camera.
         """
         columns = ["camera", "split", "video", "frames", "sha256", "labelled", "abnormal"]
         rows = sorted(self._rows(camera)[columns].to_dict("split")["data"])
@@ -141,18 +152,18 @@ def derive(
     workers: int,
     progress: ReportProgress | None = None,
 ) -> Path:
-    """Decode and resize every video of `dataset` into the frame store; what is there already is kept.
+    """Decode and resize every video of `dataset` into the frame store; videos that are there already are kept.
 
     Args:
         dataset: the raw dataset.
         manifest: its manifest (`inspect`).
         size: height and width in pixels, and channels: 1 (luma) or 3 (RGB).
         out: `frames/<dataset>`; the store becomes `out/<size>`.
-        workers: processes; the bytes do not depend on it.
-        progress: told about the frames done.
+        workers: number of processes; the bytes do not depend on it.
+        progress: called with the frames done.
 
     Returns:
-        The store's root, `out/<size>`.
+        The root of the store, `out/<size>`.
 
     Raises:
         DataError: a frame cannot be read, a video or its labels contradict the manifest, or the disk is full.
@@ -203,9 +214,7 @@ def _tasks(dataset: RawDataset, rows: pd.DataFrame, size: FrameSize, root: Path)
         if not row.frames:
             raise DataError(f"{where} holds no frames: copy it again, or leave it out.")
         if row.labelled and row.label_frames != row.frames:
-            raise DataError(
-                f"{where} has {row.frames} frames and {row.label_frames} labels: mend its labels."
-            )
+            raise DataError(f"{where} has {row.frames} frames and {row.label_frames} labels: fix its labels.")
         tasks.append(_Task(video, row.frames, size, root / row.path))
     if videos:
         _, split, name = next(iter(videos))
@@ -242,7 +251,7 @@ def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 
 
 def _derive_video(task: _Task) -> None:
-    # Written as a stream: a memory map would end in SIGBUS, not in an error, when the disk fills up.
+    # Written frame by frame: on a full disk, a memory map would end in SIGBUS instead of an error.
     written = 0
     with atomic_path(task.path, task.size_in_bytes) as temporary, temporary.open("wb") as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": task.shape}
@@ -256,7 +265,15 @@ def _derive_video(task: _Task) -> None:
 
 
 def resized(frame: NDArray[np.uint8], size: FrameSize) -> NDArray[np.uint8]:
-    """`frame`, uint8 (h, w, 3), RGB, as it is stored: uint8 (H, W, C), averaged over areas; C = 1: luma."""
+    """Resize a frame for the store by averaging over areas.
+
+    Args:
+        frame: uint8 (h, w, 3), RGB.
+        size: size of the result; one channel means luma.
+
+    Returns:
+        uint8 (H, W, C).
+    """
     if size.channels == 1:
         frame = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
     if frame.shape[:2] != (size.height, size.width):

@@ -1,8 +1,8 @@
-"""Features that no training changes (those of a fixed backbone), computed once a video and kept on disk.
+"""Features that no training changes (those of a fixed backbone), computed once per video and stored on disk.
 
     <root>/<key of the features>/<sha256 of the video's frames>/<tensor>.npy       float16, time first, memory-mapped
 
-The key names the network, the digest names the frames: neither can be mistaken for another version.
+The key identifies the network and the digest identifies the frames, so that other versions have other folders.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from vad_models.data.frame_store import Video
 __all__ = ["FrozenFeatures"]
 
 _BLOCK = 64
-"""Frames that are encoded at once."""
+"""Number of frames that are encoded at once."""
 
 
 class FrozenFeatures:
     """Features of whole videos, for a phase that leaves them as they are.
 
     Args:
-        method: whose `encode` computes them; set to evaluation mode when it has to.
+        method: method whose `encode` computes the features; it is set to evaluation mode for this.
         phase: name of the phase.
-        root: folder to keep them in; used only where the method names its features (`Method.frozen_key`).
+        root: folder to store them in, if the method names its features (`Method.frozen_key`); None stores nothing.
     """
 
     def __init__(self, method: Method, phase: str, root: Path | None) -> None:
@@ -42,7 +42,11 @@ class FrozenFeatures:
         self._folder = root / key if root is not None and key is not None else None
 
     def of(self, excerpts: Sequence[Excerpt]) -> list[Features]:
-        """Features of each excerpt: named tensors (frames, ...); float16 where they come from disk, else float32."""
+        """Load or compute the features of each excerpt.
+
+        Returns:
+            Named tensors (frames, ...) per excerpt; float16 if they come from disk, otherwise float32.
+        """
         return [
             {key: values[excerpt.first : excerpt.last] for key, values in self._whole(excerpt.video).items()}
             for excerpt in excerpts
@@ -69,7 +73,7 @@ class FrozenFeatures:
 
 
 def _write(features: Features, folder: Path) -> None:
-    """Write all tensors or none: two trainings may compute the same video at once, and one may be killed."""
+    """Write all tensors or none, because two trainings may compute the same video at once, and one may be killed."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -79,7 +83,7 @@ def _write(features: Features, folder: Path) -> None:
     try:
         temporary.rename(folder)
     except OSError:
-        # The other training was first; its features are the same.
+        # Another training was first; its features are the same.
         shutil.rmtree(temporary)
         if not folder.exists():
             raise

@@ -1,4 +1,4 @@
-"""Import: footage from anywhere becomes `data/<name>`, whole or not at all, and its counts are checked."""
+"""Import of footage into `data/<name>`, completely or not at all, with a check of its counts."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX"}
 
 
 class SummaryRow(NamedTuple):
-    """One line of what a dataset holds."""
+    """One row of the summary of a dataset."""
 
     what: str
     found: str
     expected: str
-    """Empty where nothing was published."""
+    """Published count; empty if none was published."""
     ok: bool | None
-    """None where nothing was published."""
+    """Whether the count is a published one; None if none was published."""
 
 
 def import_dataset(
@@ -47,21 +47,21 @@ def import_dataset(
     progress: ReportProgress | None = None,
     options: Mapping[str, str] | None = None,
 ) -> RawDataset:
-    """Copy the dataset below `source` to `data_root/name`; a killed import goes on where it stopped.
+    """Copy the dataset below `source` to `data_root/name`; a killed import resumes where it stopped.
 
     Args:
         source: the dataset's folder; it is only read.
         data_root: the project's `data/`.
         name: lower-case letters, digits, `_` and `-`.
-        layout: a name in `known_layouts()`; default: recognised.
-        progress: told about the bytes copied.
-        options: the layout's options, as `{"labels": "intervals"}`; kept in `dataset.json`.
+        layout: a name in `known_layouts()`; None recognises the layout.
+        progress: called with the bytes copied.
+        options: options of the layout, such as `{"labels": "intervals"}`; stored in `dataset.json`.
 
     Returns:
-        The dataset as it now lies in `data_root/name`.
+        The dataset in `data_root/name`.
 
     Raises:
-        DataError: the first thing wrong with name, layout or footage; the name is taken; the disk is full.
+        DataError: name, layout or footage are wrong, the name is taken, or the disk is full.
     """
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
         raise DataError(f"{name!r} is not a name for a dataset: use lower-case letters, digits, _ and -.")
@@ -85,11 +85,11 @@ def import_dataset(
 
 
 def summary(dataset: RawDataset, manifest: pd.DataFrame | None = None) -> list[SummaryRow]:
-    """What `dataset` holds against what was published of it; a row a camera where there are several.
+    """Compare the counts of a dataset with those that were published, with one row per camera if there are several.
 
     Args:
         dataset: the raw dataset.
-        manifest: its manifest; without one, frames are counted from file names and headers, without decoding.
+        manifest: its manifest; None counts frames by file names and headers, without decoding.
 
     Raises:
         DataError: a label file or a video's header cannot be read.
@@ -161,7 +161,7 @@ def _quick_counts(dataset: RawDataset) -> pd.DataFrame:
 
 
 def _files(root: Path) -> dict[Path, int]:
-    """Every file below `root` that belongs to the dataset, and its bytes."""
+    """List every file below `root` that belongs to the dataset, with its size in bytes."""
     return {
         path: file.stat().st_size
         for file in sorted(root.rglob("*"))

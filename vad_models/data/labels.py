@@ -1,4 +1,4 @@
-"""Label sources: the forms in which datasets say which frames are abnormal, read into one bool a frame."""
+"""Label sources: the forms in which datasets say which frames are abnormal, read into one bool per frame."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ __all__ = [
 ]
 
 Interval = tuple[int, int]
-"""Abnormal frames [first, end), 0-based, half-open."""
+"""Abnormal frames as a 0-based, half-open interval [first, end)."""
 
 
 class LabelSource(Protocol):
-    """Where the frame labels of one video come from."""
+    """Source of the frame labels of one video."""
 
     def array(self, frames: int) -> NDArray[np.bool_]:
-        """Labels, bool (T,), True = abnormal; T is what the source holds, so it may differ from `frames`.
+        """Read labels, bool (T,), True = abnormal. T is the length of the source and may differ from `frames`.
 
         Raises:
             DataError: the label file is missing or broken.
@@ -44,7 +44,7 @@ class LabelSource(Protocol):
 
 @dataclass(frozen=True)
 class IntervalLabels:
-    """Intervals from a list. They have no length of their own; T grows past `frames` where they do."""
+    """Labels as a list of intervals. They have no length: T is `frames`, or the last end if that is later."""
 
     intervals: tuple[Interval, ...]
 
@@ -54,7 +54,7 @@ class IntervalLabels:
 
 @dataclass(frozen=True)
 class FrameMask:
-    """A `.npy` array with one number a frame; not 0 = abnormal."""
+    """Labels as a `.npy` array with one number per frame; a frame is abnormal if its number is not 0."""
 
     path: Path
 
@@ -65,17 +65,17 @@ class FrameMask:
             raise DataError(f"the labels {self.path} are missing: copy them from the dataset.") from None
         except (ValueError, EOFError, OSError) as broken:
             raise DataError(
-                f"the labels {self.path} are no plain array ({_short(broken)}): copy them again."
+                f"the labels {self.path} are not a plain array ({_short(broken)}): copy them again."
             ) from None
         if not isinstance(mask, np.ndarray) or mask.size != max(mask.shape, default=0):
             shape = getattr(mask, "shape", "no array")
-            raise DataError(f"the labels {self.path} hold {shape}, not one number a frame: mend them.")
+            raise DataError(f"the labels {self.path} hold {shape}, not one number per frame: fix them.")
         return np.asarray(mask.reshape(-1) != 0)
 
 
 @dataclass(frozen=True)
 class PixelMasks:
-    """One mask image a frame; a frame is abnormal where any pixel is not black."""
+    """Labels as one mask image per frame; a frame is abnormal if any pixel of its mask is not black."""
 
     files: tuple[Path, ...]
 
@@ -85,7 +85,7 @@ class PixelMasks:
 
 @dataclass(frozen=True)
 class VolumeMask:
-    """A MATLAB file whose `volLabel` holds one mask a frame, as cells or along the last axis of (H, W, T)."""
+    """Labels as a MATLAB file whose `volLabel` holds one mask per frame, as cells or along the last axis (H, W, T)."""
 
     path: Path
 
@@ -97,7 +97,7 @@ class VolumeMask:
 
 
 def spread(intervals: tuple[Interval, ...], frames: int) -> NDArray[np.bool_]:
-    """Labels, bool (frames,), True inside `intervals`."""
+    """Convert intervals to labels, bool (frames,), True inside `intervals`."""
     labels = np.zeros(frames, dtype=bool)
     for first, end in intervals:
         labels[first:end] = True
@@ -105,13 +105,13 @@ def spread(intervals: tuple[Interval, ...], frames: int) -> NDArray[np.bool_]:
 
 
 def intervals_of(labels: NDArray[np.bool_]) -> tuple[Interval, ...]:
-    """The runs of True in `labels`, bool (T,): the inverse of `spread`."""
+    """Find the runs of True in `labels`, bool (T,); the inverse of `spread`."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], labels, [False])).astype(np.int8)))
     return tuple((int(first), int(end)) for first, end in list(pairwise(edges))[::2])
 
 
 def load_mat(path: Path, variable: str) -> NDArray[Any]:
-    """Array `variable` of a MATLAB file.
+    """Read the array `variable` of a MATLAB file.
 
     Raises:
         DataError: the file is missing, broken or of MATLAB 7.3, or has no such variable.
@@ -121,7 +121,7 @@ def load_mat(path: Path, variable: str) -> NDArray[Any]:
     try:
         values = scipy.io.loadmat(path)
     except NotImplementedError:
-        raise DataError(f"{path} is of MATLAB 7.3: save it once more with the option -v7.") from None
+        raise DataError(f"{path} is a MATLAB 7.3 file: save it again with the option -v7.") from None
     except Exception as broken:  # scipy raises whatever the damage leads to
         raise DataError(f"{path} is not a whole MATLAB file ({_short(broken)}): copy it again.") from None
     if variable not in values:
@@ -131,10 +131,10 @@ def load_mat(path: Path, variable: str) -> NDArray[Any]:
 
 
 def mat_intervals(path: Path, videos: list[str]) -> list[tuple[Interval, ...]]:
-    """Intervals of `gt` in a MATLAB file, one entry for each of `videos`.
+    """Read the intervals of `gt` in a MATLAB file, with one entry per video.
 
-    `gt` is a cell array with one cell a video: 2 x N, N x 2 or a flat pair, 1-based, inclusive. Without
-    cells it is one pair a video.
+    `gt` is a cell array with one cell per video: 2 x N, N x 2 or a flat pair, 1-based, inclusive. Without cells it has
+    one pair per video.
 
     Raises:
         DataError: the number of entries is not that of the videos, or an entry holds no intervals.
@@ -147,7 +147,7 @@ def mat_intervals(path: Path, videos: list[str]) -> list[tuple[Interval, ...]]:
     else:
         cells = list(gt if gt.shape[0] == len(videos) else gt.T)
     if len(cells) != len(videos):
-        raise DataError(f"{path} labels {len(cells)} videos of {len(videos)} test videos: mend one of them.")
+        raise DataError(f"{path} labels {len(cells)} videos of {len(videos)} test videos: fix one of them.")
     labelled = zip(videos, cells, strict=True)
     return [_cell_intervals(np.asarray(cell), f"{path}, video {video}") for video, cell in labelled]
 
@@ -156,14 +156,14 @@ def _cell_intervals(cell: NDArray[Any], where: str) -> tuple[Interval, ...]:
     while cell.dtype == object and cell.size == 1:
         cell = np.asarray(cell.reshape(-1)[0])
     if cell.dtype == object or cell.size % 2:
-        raise DataError(f"{where}: {cell.tolist()} are not pairs of first and last frame; mend the labels.")
+        raise DataError(f"{where}: {cell.tolist()} are not pairs of first and last frame; fix the labels.")
     # Columns are intervals, unless only rows can be.
     pairs = cell.reshape(-1, 2) if cell.ndim == 1 or cell.shape[0] != 2 else cell.T
     intervals = tuple((int(first) - 1, int(last)) for first, last in pairs.tolist())
     for first, end in intervals:
         if first < 0 or end <= first:
             raise DataError(
-                f"{where}: frames {first + 1} to {end} are no interval counted from 1; mend the labels."
+                f"{where}: frames {first + 1} to {end} are not an interval counted from 1; fix the labels."
             )
     return intervals
 

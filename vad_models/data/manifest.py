@@ -1,4 +1,4 @@
-"""The manifest: one row a video, with all that validation and the frame store need to know about it."""
+"""The manifest: one row per video, with everything that validation and the frame store need to know about it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ COLUMNS = tuple(_SCHEMA.names)
 
 - dataset, camera, split ("train" or "test"), video: names.
 - frames: frames that could be decoded; height, width: in pixels; fps: frames per second, NaN where unknown.
-- unreadable: "" or the first thing that cannot be read, "frame 37 of x.jpg: reason"; paths start at the
+- unreadable: "" or the first thing that cannot be read, "frame 37 of x.jpg: reason"; paths are relative to the
   dataset's root.
 - labelled: whether the video has frame labels; label_frames: how many, -1 when unlabelled.
 - abnormal: list of (first, end), 0-based, half-open; abnormal_frames: how many frames they hold.
@@ -56,15 +56,15 @@ COLUMNS = tuple(_SCHEMA.names)
 
 
 def inspect(dataset: RawDataset, workers: int, progress: ReportProgress | None = None) -> pd.DataFrame:
-    """Decode every frame of `dataset` once and note what was found; bad footage is recorded, not raised.
+    """Decode every frame of `dataset` once and describe what was found. Bad footage is recorded and raises no error.
 
     Args:
-        dataset: what `open_dataset` returned.
-        workers: processes; the result does not depend on it.
-        progress: told about the frames done.
+        dataset: a dataset from `open_dataset`.
+        workers: number of processes; the result does not depend on it.
+        progress: called with the frames done.
 
     Returns:
-        One row a video, columns `COLUMNS`, in the order of `dataset.videos`.
+        One row per video with the columns `COLUMNS`, in the order of `dataset.videos`.
     """
     tasks = [_Task(dataset.name, dataset.root, dataset.labels, video) for video in dataset.videos]
     rows = map_videos(_inspect_video, tasks, [_count(video) for video in dataset.videos], workers, progress)
@@ -109,7 +109,7 @@ class _Task:
 
 
 def _count(video: RawVideo) -> int:
-    """Frames to expect, for the progress bar only."""
+    """Count the frames to expect, for the progress bar only."""
     try:
         return video.source.count()
     except (DataError, OSError):
@@ -155,7 +155,7 @@ def _inspect_video(task: _Task) -> dict[str, Any]:
 
 
 def _below(file: Path, root: Path) -> str:
-    """`file` seen from `root`: a manifest says the same on every machine."""
+    """Path of `file` relative to `root`, so that a manifest is the same on every machine."""
     return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
 
 

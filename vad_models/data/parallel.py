@@ -1,4 +1,4 @@
-"""Work on many videos: one process a video, results in order, and a progress bar."""
+"""Parallel work on many videos: one process per video, results in order, and a progress bar."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vad_models.errors import DataError
 __all__ = ["ReportProgress", "map_videos", "progress_bar"]
 
 ReportProgress = Callable[[int, int], None]
-"""Called with (units done, units in all); units are frames, or bytes for a copy."""
+"""Function that is called with (units done, units in total); units are frames, or bytes for a copy."""
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -29,7 +29,7 @@ _Result = TypeVar("_Result")
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[ReportProgress]:
-    """A bar on stderr while the block runs; silent when stderr is no terminal."""
+    """Show a bar on stderr while the block runs; silent if stderr is not a terminal."""
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(title, total=None)
@@ -43,18 +43,18 @@ def map_videos(
     workers: int,
     progress: ReportProgress | None = None,
 ) -> list[_Result]:
-    """`[function(item) for item in items]`, by `workers` processes; with one worker in this process.
+    """Compute `[function(item) for item in items]` in several processes.
 
     Args:
-        function: a module-level function; it and the items travel to fresh processes.
-        items: what to work on.
-        sizes: frames of each item: the largest go first, so that no process ends long after the others.
-        workers: number of processes.
-        progress: told about the frames done whenever an item is.
+        function: a module-level function; it and the items are sent to new processes.
+        items: items to work on.
+        sizes: frames of each item. The largest items start first, so that no process ends long after the others.
+        workers: number of processes; 1 works in this process.
+        progress: called with the frames done whenever an item is finished.
 
     Raises:
-        DataError: a process was killed from outside, as when memory runs out.
-        Exception: the first one that `function` raises; items not yet begun are dropped.
+        DataError: a process was killed from outside, for example because memory ran out.
+        Exception: the first exception that `function` raises; items that have not started are dropped.
     """
     order = sorted(range(len(items)), key=lambda i: -sizes[i])
     results: dict[int, _Result] = {}
@@ -91,7 +91,7 @@ def _start_worker() -> None:
 
 
 def _end_with_parent() -> None:
-    """A worker of a killed parent would wait for work for ever, and write on while the next run begins."""
+    """End this worker when its parent is killed; otherwise it would wait for ever, or write during the next run."""
     if (parent := parent_process()) is not None:
         parent.join()
         os._exit(1)

@@ -1,4 +1,4 @@
-"""One video of anybody's, read whole at the size that a method sees."""
+"""Reading of a single video, completely and at the size that a method sees."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ __all__ = ["read_video"]
 
 
 def read_video(path: Path, size: FrameSize) -> NDArray[np.uint8]:
-    """Frames of a video, uint8 (T, H, W, C).
+    """Read the frames of a video, uint8 (T, H, W, C).
 
     Args:
-        path: a video file or a folder of images, which are resized as the frame store resizes; or an .npy
-        file of
-            uint8 (T, H, W, C), memory-mapped and taken as it is.
-        size: of the frames that are returned.
+        path: a video file or a folder of images, which are resized as in the frame store; or an .npy file of uint8
+            (T, H, W, C), which is memory-mapped and used as it is.
+        size: size of the frames that are returned.
 
     Raises:
         DataError: there is no such file, or it cannot be read as a video.

@@ -1,4 +1,4 @@
-"""Tiny datasets in every layout, with all the quirks that were met in the wild."""
+"""Tiny datasets in every layout, with the quirks of published copies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEIGHT, WIDTH = 48, 64
 
 
 class Footage:
-    """Writes footage: a bright square that walks over a gradient, one step a frame."""
+    """Writes footage: a bright square that walks over a gradient, one step per frame."""
 
     def frame(self, number: int, height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:
         """uint8 (height, width, 3), RGB."""
@@ -120,7 +120,7 @@ def footage() -> Footage:
 
 @pytest.fixture(scope="session")
 def ped2() -> Path:
-    """The real UCSD Ped2, which lies beside the repository where it is developed and nowhere else."""
+    """The real UCSD Ped2, which is next to the repository where it is developed and nowhere else."""
     path = Path(__file__).parents[4] / "shared/datasets/ped2"
     if not path.is_dir():
         pytest.skip("the real footage of UCSD Ped2 is not at ../shared/datasets/ped2")

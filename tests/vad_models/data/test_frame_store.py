@@ -181,7 +181,7 @@ def _derive_one_and_stop(function: Any, items: list[Any], *_: Any) -> None:
 
 @contextmanager
 def small_files() -> Iterator[None]:
-    """A limit of 8 kB a file: to a writer it is a disk that fills up in the middle.
+    """A limit of 8 kB per file, which looks to a writer like a disk that fills up.
 
     It holds for the whole process, pytest's own report in a file included: lift it before the test ends.
     """

@@ -1,4 +1,4 @@
-"""Frozen features: computed once a video, shared by excerpts and trainings, never taken for another version's."""
+"""Frozen features: computed once per video, shared by excerpts and trainings, never confused with another version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every form of labels becomes one bool a frame."""
+"""Every form of labels becomes one bool per frame."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_cells_of_every_shape(footage: Any, tmp_path: Path, cell: object, expect
 
 
 @pytest.mark.parametrize("gt", [[[1, 5, 9], [4, 8, 12]], [[1, 4], [5, 8], [9, 12]]], ids=["2 x N", "N x 2"])
-def test_a_matrix_holds_one_interval_a_video(tmp_path: Path, gt: list[list[int]]) -> None:
+def test_a_matrix_holds_one_interval_per_video(tmp_path: Path, gt: list[list[int]]) -> None:
     scipy.io.savemat(tmp_path / "x.mat", {"gt": gt})
     assert mat_intervals(tmp_path / "x.mat", ["1", "2", "3"]) == [((0, 4),), ((4, 8),), ((8, 12),)]
 
@@ -62,7 +62,11 @@ def test_a_matrix_of_one_video_holds_all_its_intervals(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "sentence"),
-    [([[0], [4]], "frames 0 to 4 are no interval"), ([[9], [4]], "frames 9 to 4"), ([1, 2, 3], "not pairs")],
+    [
+        ([[0], [4]], "frames 0 to 4 are not an interval"),
+        ([[9], [4]], "frames 9 to 4"),
+        ([1, 2, 3], "not pairs"),
+    ],
 )
 def test_impossible_intervals_are_refused(footage: Any, tmp_path: Path, cell: object, sentence: str) -> None:
     footage.mat(tmp_path / "x.mat", [cell])
@@ -100,13 +104,13 @@ def test_broken_frame_masks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="are missing"):
         mask.array(3)
     np.save(mask.path, np.zeros((3, 4)))
-    with pytest.raises(DataError, match="one number a frame"):
+    with pytest.raises(DataError, match="one number per frame"):
         mask.array(3)
     np.save(mask.path, np.array([{"code": "that would run"}], dtype=object), allow_pickle=True)
-    with pytest.raises(DataError, match="no plain array"):
+    with pytest.raises(DataError, match="not a plain array"):
         mask.array(3)
     mask.path.write_bytes(b"")
-    with pytest.raises(DataError, match="no plain array"):
+    with pytest.raises(DataError, match="not a plain array"):
         mask.array(3)
 
 

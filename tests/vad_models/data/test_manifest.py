@@ -19,7 +19,7 @@ def rows(root: Path, workers: int = 1) -> pd.DataFrame:
     return inspect(open_dataset(root, "x"), workers).set_index("video", drop=False)
 
 
-def test_one_row_a_video(footage: Any, tmp_path: Path) -> None:
+def test_one_row_per_video(footage: Any, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     dataset = open_dataset(footage.shanghaitech(tmp_path), "campus")
     manifest = inspect(dataset, 1, lambda done, total: told.append((done, total)))
@@ -99,7 +99,9 @@ def test_intervals_past_the_end_are_recorded(footage: Any, tmp_path: Path) -> No
 def test_broken_labels_are_recorded(footage: Any, tmp_path: Path) -> None:
     (footage.shanghaitech(tmp_path) / "testing/test_frame_mask/01_0014.npy").write_bytes(b"no array")
     row = rows(tmp_path).loc["01_0014"]
-    assert row["unreadable"].startswith("the labels testing/test_frame_mask/01_0014.npy are no plain array")
+    assert row["unreadable"].startswith(
+        "the labels testing/test_frame_mask/01_0014.npy are not a plain array"
+    )
     assert (row["frames"], row["labelled"]) == (5, False)
 
 

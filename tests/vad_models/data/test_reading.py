@@ -1,4 +1,4 @@
-"""One video of anybody's, read whole."""
+"""Reading of a single video."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def test_the_expected_code_is_the_mean_over_bin_centres() -> None:
 
 
 def test_it_learns_a_dependence_between_elements() -> None:
-    """Elements are 0.3 or 0.7 by a fair coin, then all the same: ln 2 nats a code, not 4 ln 2."""
+    """Elements are 0.3 or 0.7 by a fair coin, then all the same: ln 2 nats per code, not 4 ln 2."""
     estimator = seeded()
     optimiser = torch.optim.Adam(estimator.parameters(), 0.05)
     for _ in range(250):

@@ -192,7 +192,7 @@ def test_codes_of_odd_sides_are_extended_by_their_border() -> None:
 
 
 @pytest.mark.parametrize("hint", ["intensity", "error"])
-def test_a_hint_stands_beside_the_appearance_code(hint: str) -> None:
+def test_a_hint_is_concatenated_with_the_appearance_code(hint: str) -> None:
     method, frames = build(hint=hint), clips(as_frames(blobs(8, 3)), 8)
     summary = method._summaries(frames)["appearance"]
     assert summary.shape[1] == 2 * 2 + 2

@@ -1,7 +1,7 @@
 """Every method learns: it overfits one clip, and after seconds on a toy camera tells what it has never seen.
 
-On the toy camera, blocks of 4 pixels walk sideways, a pixel a frame. Unusual appearance: blocks of 9 pixels. Unusual
-motion: blocks that run, three pixels a frame. A new method is picked up by itself, with its `demo` profile.
+On the toy camera, blocks of 4 pixels walk sideways, 1 px per frame. Unusual appearance: blocks of 9 pixels. Unusual
+motion: blocks that run, 3 px per frame. A new method is picked up by itself, with its `demo` profile.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from vad_models.scoring import score_excerpts, score_video
 from vad_models.training import train
 
 FLOOR = 0.7
-"""Of the AUC; guessing gives 0.5."""
+"""Lowest AUC that a signal must have; guessing gives 0.5."""
 
 FLOORS = {
     ("conv_ae", "motion"): 0.6,
@@ -34,7 +34,7 @@ FLOORS = {
     ("tsc", "motion"): 0.5,  # motion enters through the coherence of codes alone
     ("srnn_ae", "motion"): 0.6,
 }
-"""Of methods that claim less about `appearance` or `motion`."""
+"""Lowest AUC of methods that claim less about `appearance` or `motion`."""
 
 
 @cache

@@ -1,6 +1,6 @@
-"""Layouts: how a dataset's folders are read into videos. One module a layout, found by itself.
+"""Layouts: how a dataset's folders are read into videos. Each layout is one module of this package.
 
-A new dataset is a new module here that defines `LAYOUT = SomeLayout()`; nothing else is edited.
+A new layout is a new module that defines `LAYOUT = SomeLayout()`; nothing else needs to be edited.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ __all__ = [
 Split = Literal["train", "test"]
 
 DESCRIPTION_FILE = "dataset.json"
-"""Written beside imported data: {"layout": ..., "options": {...}}; without it the layout is recognised."""
+"""File in the folder of imported data: {"layout": ..., "options": {...}}. Without it, the layout is recognised."""
 
 
 @dataclass(frozen=True)
@@ -56,18 +56,18 @@ class RawVideo:
     name: str
     source: FrameSource
     label_source: LabelSource | None = None
-    """None: unlabelled. Training videos are unlabelled and count as normal."""
+    """None means unlabelled. Training videos are unlabelled and count as normal."""
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
-        """Frames in order, uint8 (H, W, 3), RGB.
+        """Decode the frames in order, uint8 (H, W, 3), RGB.
 
         Raises:
-            DataError: a frame cannot be read; the sentence names the file and the frame.
+            DataError: a frame cannot be read; the message names the file and the frame.
         """
         return self.source.frames()
 
     def labels(self) -> NDArray[np.bool_] | None:
-        """Frame labels, bool (T,), True = abnormal; None when unlabelled.
+        """Read the frame labels, bool (T,), True = abnormal; None if the video is unlabelled.
 
         Raises:
             DataError: the label file is missing or broken.
@@ -84,14 +84,14 @@ class RawDataset:
     root: Path
     videos: tuple[RawVideo, ...]
     labels: str
-    """Name of the label set ("official", "masks", "intervals", ...); "none" when nothing is labelled."""
+    """Name of the label set ("official", "masks", "intervals", ...); "none" if nothing is labelled."""
     options: Mapping[str, str] = field(default_factory=dict)
-    """The layout's options that were given."""
+    """Options of the layout that were given."""
 
 
 @dataclass(frozen=True)
 class CameraCounts:
-    """What one camera of a published dataset holds."""
+    """Counts of one camera of a published dataset."""
 
     train_videos: int
     test_videos: int
@@ -101,7 +101,7 @@ class CameraCounts:
 
 @dataclass(frozen=True)
 class ExpectedCounts:
-    """What a published dataset holds. Where publications differ, every published number is listed."""
+    """Counts of a published dataset. Where publications differ, every published number is listed."""
 
     train_videos: int
     train_frames: int
@@ -114,23 +114,23 @@ class ExpectedCounts:
 
 
 class Layout(ABC):
-    """How one dataset, or one family of datasets, lies on disk."""
+    """How one dataset, or one family of datasets, is arranged on disk."""
 
     name: ClassVar[str]
-    """The module's name."""
+    """Name of the module."""
     description: ClassVar[str]
-    """What the layout looks for, as a phrase."""
+    """Phrase that says what the layout looks for."""
     options: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """Options of `read` and the values each may have; the first is the default."""
+    """Options of `read` and the values that each may have; the first value is the default."""
     expected: ClassVar[Mapping[str, ExpectedCounts]] = {}
-    """Counts of the published datasets in this layout; keys as `expected_counts` writes names."""
+    """Counts of the published datasets in this layout, by name in lower case without punctuation."""
 
     @abstractmethod
     def missing(self, root: Path) -> str | None:
-        """The first thing that `root` lacks ("the folder training/frames"); None when it lacks nothing."""
+        """Name the first thing that `root` lacks ("the folder training/frames"); None if it lacks nothing."""
 
     def recognises(self, root: Path) -> bool:
-        """Whether `root` lies in this layout."""
+        """Check whether `root` is in this layout."""
         return self.missing(root) is None
 
     @abstractmethod
@@ -138,29 +138,29 @@ class Layout(ABC):
         """List the videos below `root` without decoding any.
 
         Raises:
-            DataError: no video, or labels that do not belong to the videos.
+            DataError: there is no video, or labels do not belong to the videos.
         """
 
 
 @cache
 def known_layouts() -> dict[str, Layout]:
-    """Every layout in this package, by name."""
+    """Load every layout in this package, by name."""
     names = [module.name for module in pkgutil.iter_modules(__path__)]
     return {name: importlib.import_module(f"{__name__}.{name}").LAYOUT for name in names}
 
 
 def recognise(root: Path) -> Layout:
-    """The one layout that `root` lies in.
+    """Find the layout of `root`.
 
     Raises:
-        DataError: none or several recognise it.
+        DataError: no layout or several layouts recognise it.
     """
     found = [layout for layout in known_layouts().values() if layout.recognises(root)]
     if len(found) == 1:
         return found[0]
     if found:
         names = " and ".join(layout.name for layout in found)
-        raise DataError(f"{root} could be {names}: name one of them with --layout.")
+        raise DataError(f"{root} could be {names}: choose one of them with --layout.")
     looked_for = "; ".join(f"{known.name}: {known.description}" for known in known_layouts().values())
     what = "is in no known layout" if any(root.iterdir()) else "is empty"
     raise DataError(f"{root} {what}: point to the folder of a dataset ({looked_for}).")
@@ -169,17 +169,17 @@ def recognise(root: Path) -> Layout:
 def open_dataset(
     root: Path, name: str | None = None, layout: str | None = None, **options: str
 ) -> RawDataset:
-    """Read the dataset below `root`: its videos and label sources; no frame is decoded.
+    """Read the videos and label sources of the dataset below `root`, without decoding frames.
 
     Args:
-        root: the dataset's folder.
-        name: the dataset's name; default: the folder's.
-        layout: a name in `known_layouts()`; default: what `dataset.json` says, or what is recognised.
-        options: the layout's options; default: what `dataset.json` says.
+        root: folder of the dataset.
+        name: name of the dataset; None means the name of the folder.
+        layout: a name in `known_layouts()`; None means the layout in `dataset.json`, or the recognised one.
+        options: options of the layout, which take precedence over those in `dataset.json`.
 
     Raises:
-        DataError: no such folder, unknown layout or option, or the first thing that does not fit the layout.
-        SettingsError: `dataset.json` says something that it may not.
+        DataError: the folder is missing, layout or option are unknown, or something does not fit the layout.
+        SettingsError: `dataset.json` holds a key or value that is not allowed.
     """
     if not root.is_dir():
         raise DataError(f"{root} is not a folder: check the path, or make, pull or import the dataset first.")
@@ -196,13 +196,13 @@ def open_dataset(
 
 
 def expected_counts(name: str) -> ExpectedCounts | None:
-    """Published counts of the dataset called `name` (`UCSD_Ped2` is `ucsdped2`); None for an unknown one."""
+    """Find the published counts of the dataset called `name` (`UCSD_Ped2` is `ucsdped2`); None if it is unknown."""
     key = re.sub(r"[^a-z0-9]", "", name.lower())
     return next((layout.expected[key] for layout in known_layouts().values() if key in layout.expected), None)
 
 
 class _Description(Frozen):
-    """What `dataset.json` may say."""
+    """Contents of `dataset.json`."""
 
     layout: str | None = None
     options: dict[str, str] = Field(default_factory=dict)
@@ -215,9 +215,9 @@ def _described(root: Path) -> _Description:
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as broken:
-        raise DataError(f"{file} is not JSON ({broken}): mend or remove it.") from None
+        raise DataError(f"{file} is not JSON ({broken}): fix or remove it.") from None
     if not isinstance(values, dict):
-        raise DataError(f'{file} must hold {{"layout": ..., "options": {{...}}}}: mend or remove it.')
+        raise DataError(f'{file} must hold {{"layout": ..., "options": {{...}}}}: fix or remove it.')
     return validated(_Description, values, str(file))
 
 

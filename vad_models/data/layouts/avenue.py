@@ -3,11 +3,11 @@
     <root>/
     |-- training_videos/01.avi
     |-- testing_videos/01.avi
-    |-- testing_label_mask/1_label.mat      `volLabel`, one mask a frame; also in ground_truth_demo/
-    `-- avenue.mat                          `gt`, 1-based inclusive intervals, one cell a test video
+    |-- testing_label_mask/1_label.mat      `volLabel`, one mask per frame; also in ground_truth_demo/
+    `-- avenue.mat                          `gt`, 1-based inclusive intervals, one cell per test video
 
-Two public label sets exist and differ on about 3 % of the frames. The option `labels` names the one to read:
-`masks` (a frame is abnormal where its mask is not black) or `intervals` (avenue.mat).
+There are two public label sets, which differ on about 3 % of the frames. The option `labels` chooses one: `masks` (a
+frame is abnormal if its mask is not black) or `intervals` (avenue.mat).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _AVENUE = ExpectedCounts(16, 15_328, 21, (15_324,), (3_867, 3_712, 3_820), fps=2
 
 
 class Avenue(Layout):
-    """Training and test videos as .avi; labels as masks or as intervals."""
+    """CUHK Avenue: training and test videos as .avi, labels as masks or intervals."""
 
     name = "avenue"
     description = "training_videos/01.avi, testing_videos/01.avi, testing_label_mask/ or avenue.mat"

@@ -1,12 +1,12 @@
-"""The common preprocessed layout: frames as images, labels as intervals in one MATLAB file.
+"""The common layout of preprocessed datasets: frames as images, labels as intervals in one MATLAB file.
 
     <root>/
     |-- training/frames/<video>/<frame>.jpg     frames numbered from 0 or 1, padded or not
     |-- testing/frames/<video>/<frame>.jpg
-    `-- <any name>.mat                          `gt`: one cell a test video, 1-based inclusive intervals
+    `-- <any name>.mat                          `gt`: one cell per test video, 1-based inclusive intervals
 
-Copies of UCSD Ped1 and Ped2, Avenue and others go around in this form. Without a .mat file nothing is
-labelled. The camera is "01", unless a video's name has ShanghaiTech's form CC_VVV.
+UCSD Ped1 and Ped2, Avenue and other datasets are often distributed like this. Without a .mat file nothing is labelled.
+The camera is "01", unless the name of a video has ShanghaiTech's form CC_VVV.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["LAYOUT", "FramesFolder", "video_folders"]
 
 
 class FramesFolder(Layout):
-    """`training/frames` and `testing/frames`, one folder a video."""
+    """Preprocessed datasets: `training/frames` and `testing/frames` with one folder per video."""
 
     name = "frames_folder"
     description = "training/frames/<video>/<frame>.jpg, testing/frames/... and a .mat file with `gt`"
@@ -38,7 +38,7 @@ class FramesFolder(Layout):
         return None
 
     def recognises(self, root: Path) -> bool:
-        # With extracted training frames ShanghaiTech looks the same, but for where its labels are.
+        # ShanghaiTech with extracted training frames looks the same, except for its labels.
         return super().recognises(root) and not (root / "testing/test_frame_mask").is_dir()
 
     def read(self, root: Path, name: str, **options: str) -> RawDataset:
@@ -62,10 +62,10 @@ LAYOUT = FramesFolder()
 
 
 def video_folders(parent: Path) -> list[Path]:
-    """Folders of `parent`, one a video, in natural order.
+    """List the folders of `parent`, one per video, in natural order.
 
     Raises:
-        DataError: there is none.
+        DataError: there is no folder.
     """
     folders = [folder for folder in parent.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
     if not folders:

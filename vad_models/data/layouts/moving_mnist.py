@@ -1,20 +1,20 @@
 """Moving-MNIST with anomalies, synthesised as in section 4.2 of Luo et al. 2019 (sparse coding, sRNN-AE).
 
     <root>/
-    |-- moving_mnist.json                   the recipe: frames are drawn from it whenever they are read
+    |-- moving_mnist.json                   the recipe, from which frames are drawn whenever they are read
     |-- train-images-idx3-ubyte(.gz)        with "digits": "mnist" only: digits of the training sequences
     `-- t10k-images-idx3-ubyte(.gz)         and of the test sequences
 
 Two digits start side by side at the centre of a black 225 x 225 image; a sequence has 20 frames. Each kind of
-anomaly is a camera of its own:
+anomaly is one camera:
 
 - `appearance`: each digit steps up, down, left or right at random. In a test sequence a white 3 x 3 box
   occludes the image at a random place for 5 consecutive frames.
 - `motion`: both digits move together on a straight line. In a test sequence they part after 10 frames,
-  each in a random direction of its own.
+  each in its own random direction.
 
-The paper does not say the step (5 pixels here: 19 of them stay inside the image) and draws 10,000 training
-and 3,000 test sequences a kind. The same recipe gives the same frames.
+The paper does not state the step; 5 pixels are used here, 19 of which stay inside the image. It draws 10,000 training
+and 3,000 test sequences per kind. The same recipe gives the same frames.
 """
 
 from __future__ import annotations
@@ -53,27 +53,27 @@ _PARTING, _OCCLUDED, _BOX = 10, 5, 3
 
 
 class Recipe(Frozen):
-    """What `moving_mnist.json` may say."""
+    """Contents of `moving_mnist.json`."""
 
     anomalies: tuple[Kind, ...] = Field(default=_KINDS, min_length=1)
     """Kinds of anomaly, one camera each."""
     train: int = Field(default=200, ge=1)
-    """Training sequences a kind."""
+    """Number of training sequences per kind."""
     test: int = Field(default=60, ge=1)
-    """Test sequences a kind."""
+    """Number of test sequences per kind."""
     digits: Literal["scikit-learn", "mnist"] = "scikit-learn"
-    """Those of scikit-learn's `load_digits` (8 x 8, enlarged), or of MNIST's idx files beside the recipe."""
+    """Source of the digits: scikit-learn's `load_digits` (8 x 8, enlarged), or MNIST's idx files next to the recipe."""
     seed: int = Field(default=0, ge=0)
 
 
 def generate_moving_mnist(out: Path, recipe: Recipe | None = None) -> Path:
-    """Make the dataset `out`: a folder with the recipe. Returns `out`."""
+    """Create the dataset `out`, a folder with the recipe, and return `out`."""
     write_json(out / _RECIPE, (recipe or Recipe()).model_dump(mode="json"))
     return out
 
 
 class MovingMnist(Layout):
-    """A recipe; frames are drawn when they are read."""
+    """Moving-MNIST: a recipe, from which frames are drawn when they are read."""
 
     name = "moving_mnist"
     description = _RECIPE
@@ -97,7 +97,7 @@ LAYOUT = MovingMnist()
 
 @dataclass(frozen=True)
 class DrawnSequence:
-    """One sequence of 20 frames, drawn from its seeds."""
+    """A sequence of 20 frames that is drawn from its seeds."""
 
     path: Path
     digits: Path | None
@@ -105,7 +105,7 @@ class DrawnSequence:
     split: Split
     seeds: tuple[int, ...]
     anomaly: tuple[int, int] | None
-    """Abnormal frames [first, end)."""
+    """Abnormal frames as [first, end); None in a normal sequence."""
     fps: float = math.nan
 
     def count(self) -> int:
@@ -119,7 +119,7 @@ class DrawnSequence:
         return hashlib.sha256(self._images().tobytes()).hexdigest()
 
     def _images(self) -> NDArray[np.uint8]:
-        """uint8 (20, 225, 225)."""
+        """Draw the frames, uint8 (20, 225, 225)."""
         random = np.random.default_rng(self.seeds)
         digits = _digits(self.digits, self.split)
         images = np.zeros((_FRAMES, _SIDE, _SIDE), np.uint8)
@@ -134,7 +134,7 @@ class DrawnSequence:
         return images
 
     def _paths(self, random: np.random.Generator) -> NDArray[np.int64]:
-        """Displacements of the two digits, (2, 20, 2) as y, x in pixels; the first is 0."""
+        """Draw the displacements of both digits, (2, 20, 2) as y, x in pixels; the first is 0."""
         steps = np.zeros((2, _FRAMES, 2))
         if self.kind == "appearance":
             axes = np.array([(0, 1), (0, -1), (1, 0), (-1, 0)]) * _STEP
@@ -157,7 +157,7 @@ def _video(root: Path, recipe: Recipe, kind: Kind, split: Split, index: int) -> 
     seeds = (recipe.seed, _KINDS.index(kind), _SPLITS.index(split), index)
     anomaly = None
     if split == "test":
-        # A stream of its own, so that labels are known without drawing.
+        # A separate generator, so that labels are known without drawing the frames.
         first = int(np.random.default_rng((*seeds, 1)).integers(_FRAMES - _OCCLUDED + 1))
         anomaly = (_PARTING, _FRAMES) if kind == "motion" else (first, first + _OCCLUDED)
     digits = _mnist_file(root, split) if recipe.digits == "mnist" else None
@@ -170,9 +170,9 @@ def _read_recipe(path: Path) -> Recipe:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as broken:
-        raise DataError(f"{path} is not JSON ({broken}): mend it.") from None
+        raise DataError(f"{path} is not JSON ({broken}): fix it.") from None
     if not isinstance(values, dict):
-        raise DataError(f"{path} must hold settings, like {{}} or {Recipe().model_dump_json()}: mend it.")
+        raise DataError(f"{path} must hold settings, like {{}} or {Recipe().model_dump_json()}: fix it.")
     return validated(Recipe, values, str(path))
 
 
@@ -187,7 +187,7 @@ def _mnist_file(root: Path, split: Split) -> Path:
 
 @cache
 def _digits(file: Path | None, split: Split) -> NDArray[np.uint8]:
-    """Digits, uint8 (N, 28, 28), white on black."""
+    """Load digits, uint8 (N, 28, 28), white on black."""
     if file is not None:
         return _read_idx(file)
     from sklearn.datasets import load_digits  # takes two seconds to import, and only this needs it
@@ -199,7 +199,7 @@ def _digits(file: Path | None, split: Split) -> NDArray[np.uint8]:
 
 
 def _read_idx(file: Path) -> NDArray[np.uint8]:
-    """Images of an idx3 file: big-endian magic 2051, count, height, width, then the pixels."""
+    """Read the images of an idx3 file: big-endian magic 2051, count, height, width, then the pixels."""
     try:
         data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
         magic, count, *shape = (int(number) for number in np.frombuffer(data[:16], ">i4"))

@@ -4,10 +4,10 @@
     |-- training/videos/CC_VVV.avi          CC: camera 01 to 13; or, extracted, training/frames/CC_VVV/NNN.jpg
     `-- testing/
         |-- frames/CC_VVVV/NNN.jpg
-        |-- test_frame_mask/CC_VVVV.npy     one number a frame, 1 = abnormal
+        |-- test_frame_mask/CC_VVVV.npy     one number per frame, 1 = abnormal
         `-- test_pixel_mask/CC_VVVV.npy     not read here
 
-Camera 13 trains and is never tested; cameras 02, 09 and 11 have three, one and one test videos.
+Camera 13 has no test videos; cameras 02, 09 and 11 have three, one and one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from vad_models.errors import DataError
 __all__ = ["LAYOUT", "ShanghaiTech"]
 
 _FPS = 24.0
-"""Of the published videos; test videos are published as images, which do not say it."""
+"""Frames per second of the published videos; test videos are published as images, which do not state it."""
 
 _CAMPUS = ExpectedCounts(
     train_videos=330,
@@ -53,7 +53,7 @@ _CAMPUS = ExpectedCounts(
 
 
 class ShanghaiTech(Layout):
-    """Training videos as .avi, test videos as images, frame labels as .npy."""
+    """ShanghaiTech Campus: training videos as .avi, test videos as images, frame labels as .npy."""
 
     name = "shanghaitech"
     description = "training/videos/CC_VVV.avi, testing/frames/CC_VVVV/, testing/test_frame_mask/CC_VVVV.npy"

@@ -6,10 +6,10 @@
         `-- Test/
             |-- Test001/001.tif
             |-- Test001_gt/frame001.bmp     or 001.bmp: pixel masks
-            `-- UCSDped2.m                  `TestVideoFile{end+1}.gt_frame = [61:180];`, one line a test video
+            `-- UCSDped2.m                  `TestVideoFile{end+1}.gt_frame = [61:180];`, one line per test video
 
-Frame labels are the list in the .m file; without one, a frame is abnormal where its mask is not black. Some
-copies carry the litter of macOS (`._001.tif`, `.DS_Store`), which is passed over.
+Frame labels are the list in the .m file; without one, a frame is abnormal if its mask is not black. Some copies contain
+hidden files of macOS (`._001.tif`, `.DS_Store`), which are ignored.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PED2 = ExpectedCounts(16, 2_550, 12, (2_010,), (1_648,), fps=_FPS)
 
 
 class Ucsd(Layout):
-    """`Train/Train001` and `Test/Test001`, images; labels in a .m file, or masks."""
+    """UCSD Ped1 and Ped2: images in `Train/Train001` and `Test/Test001`, labels in a .m file or as masks."""
 
     name = "ucsd"
     description = "UCSDped2/Train/Train001/001.tif and UCSDped2/Test/Test001/001.tif"
@@ -48,7 +48,9 @@ class Ucsd(Layout):
     def read(self, root: Path, name: str, **options: str) -> RawDataset:
         home, *others = _homes(root)
         if others:
-            raise DataError(f"{root} holds {home.name} and {others[0].name}: name one of the two, as {home}.")
+            raise DataError(
+                f"{root} holds {home.name} and {others[0].name}: give the path of one, like {home}."
+            )
         test = _videos(home, "Test")
         labels, label_set = _labels(home, test)
         videos = [RawVideo("01", "train", v.name, ImageSequence.of(v, _FPS)) for v in _videos(home, "Train")]
@@ -63,14 +65,14 @@ LAYOUT = Ucsd()
 
 
 def _homes(root: Path) -> list[Path]:
-    """Folders that hold `Train/Train001`: `root` itself, or folders in it."""
+    """Find the folders that hold `Train/Train001`: `root` itself, or folders in it."""
     folders = [root, *natsorted(child for child in root.iterdir() if child.is_dir())]
     found = [folder for folder in folders if _videos(folder, "Train")]
     return found[:1] if found[:1] == [root] else found
 
 
 def _videos(home: Path, part: str) -> list[Path]:
-    """`Test/Test001` and so on, without `Test/Test001_gt`."""
+    """List `Test/Test001` and so on, without `Test/Test001_gt`."""
     folders = (home / part).glob(f"{part}[0-9]*")
     return natsorted(folder for folder in folders if folder.is_dir() and folder.name[len(part) :].isdigit())
 
@@ -93,18 +95,18 @@ def _listed_intervals(file: Path, text: str, test: list[Path]) -> list[LabelSour
     code = re.sub(r"%.*", "", text)
     entries = re.findall(r"gt_frame\s*=\s*\[?([^\];\n]*)", code)
     if len(entries) != len(test):
-        raise DataError(f"{file} labels {len(entries)} videos of {len(test)} test videos: mend one of them.")
+        raise DataError(f"{file} labels {len(entries)} videos of {len(test)} test videos: fix one of them.")
     return [IntervalLabels(tuple(_intervals(entry, file))) for entry in entries]
 
 
 def _intervals(entry: str, file: Path) -> list[Interval]:
-    """MATLAB's `61:180, 190` (1-based, inclusive) as [first, end)."""
+    """Parse MATLAB's `61:180, 190` (1-based, inclusive) into [first, end) intervals."""
     parts = re.sub(r"\s*:\s*", ":", entry).replace(",", " ").split()
     intervals = []
     for part in parts:
         match = re.fullmatch(r"(\d+)(?::(\d+))?", part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
         if not 1 <= first <= last:
-            raise DataError(f"{file}: gt_frame = [{entry.strip()}] is no list like 61:180; mend it.")
+            raise DataError(f"{file}: gt_frame = [{entry.strip()}] is not a list like 61:180; fix it.")
         intervals.append((first - 1, last))
     return intervals

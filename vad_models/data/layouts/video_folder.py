@@ -2,10 +2,10 @@
 
     <root>/
     |-- *.mp4, *.avi, *.mkv         camera "01"
-    |-- <camera>/*.mp4              or one folder a camera
+    |-- <camera>/*.mp4              or one folder per camera
     `-- train/, test/               above or below the camera; also training/, testing/
 
-Videos are for training unless they lie in `test` or `testing`.
+Videos are for training unless they are in `test` or `testing`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ __all__ = ["LAYOUT", "VideoFolder"]
 _SPLITS: dict[str, Split] = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 
 _TAKEN = ("training_videos", "testing_videos", "training/videos")
-"""Folders that mark avenue and shanghaitech: an incomplete copy of those is not a folder a camera."""
+"""Folders that mark Avenue and ShanghaiTech; an incomplete copy of these has no folder per camera."""
 
 
 class VideoFolder(Layout):
-    """Video files in the root or in a folder a camera; no labels."""
+    """Video files in the root or in one folder per camera, without labels."""
 
     name = "video_folder"
     description = "<camera>/*.mp4, *.avi or *.mkv, or such files in the folder itself"
@@ -63,5 +63,5 @@ def _video(root: Path, file: Path) -> RawVideo:
 
 
 def _plain(name: str) -> str:
-    """`name` as it can stand in file and model names everywhere."""
+    """Replace the characters of `name` that file and model names may not have."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name)

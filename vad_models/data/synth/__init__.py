@@ -1,1 +1,1 @@
-"""Footage made here, for trials and demonstrations without a download."""
+"""Synthetic footage, for tests and demonstrations without a download."""

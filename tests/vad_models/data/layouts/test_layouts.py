@@ -1,4 +1,4 @@
-"""What every layout keeps: exactly one recognises a dataset, and what does not fit is one sentence."""
+"""Every layout: exactly one recognises a dataset, and what does not fit is a one-sentence error."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_folder_in_two_layouts_is_not_guessed(footage: Any, tmp_path: Path) ->
     assert open_dataset(tmp_path, layout="avenue").layout == "avenue"
 
 
-def test_the_description_beside_a_dataset_is_followed(footage: Any, tmp_path: Path) -> None:
+def test_the_description_of_a_dataset_is_followed(footage: Any, tmp_path: Path) -> None:
     footage.avenue(tmp_path)
     description = tmp_path / "dataset.json"
     description.write_text(json.dumps({"layout": "avenue", "options": {"labels": "intervals"}}))

@@ -28,7 +28,7 @@ def write_idx(path: Path, digits: np.ndarray) -> None:
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
 
 
-def test_one_camera_a_kind_and_as_many_sequences_as_asked(tmp_path: Path) -> None:
+def test_one_camera_per_kind_and_as_many_sequences_as_asked(tmp_path: Path) -> None:
     root = generate_moving_mnist(tmp_path / "x", Recipe(train=3, test=2))
     for camera in ("appearance", "motion"):
         assert (len(videos(root, camera, "train")), len(videos(root, camera, "test"))) == (3, 2)

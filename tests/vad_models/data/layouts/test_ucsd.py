@@ -60,7 +60,7 @@ def test_missing_labels_are_refused(footage: Any, tmp_path: Path) -> None:
     ("intervals", "sentence"),
     [
         (["[1:3]"], "labels 1 videos of 2"),
-        (["[3:1]", "[1:2]"], r"\[3:1\] is no list"),
+        (["[3:1]", "[1:2]"], r"\[3:1\] is not a list"),
         (["[a]", "[1]"], r"\[a\] is no"),
     ],
 )

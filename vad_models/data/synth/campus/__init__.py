@@ -1,4 +1,4 @@
-"""`campus`: a synthetic campus under thirteen cameras, in ShanghaiTech's official layout, the same bytes everywhere."""
+"""`campus`: a synthetic campus with thirteen cameras, in ShanghaiTech's official layout, the same bytes everywhere."""
 
 from vad_models.data.synth.campus.sheets import contact_sheets
 from vad_models.data.synth.campus.writer import generate_campus

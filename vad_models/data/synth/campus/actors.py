@@ -21,10 +21,10 @@ Parts = list[Capsule | Face]
 
 @dataclass(frozen=True)
 class Actor:
-    """A body on stage from frame `first` until before `last`.
+    """A body in the scene in frames [first, last).
 
-    `place` and `layers` take the frame number; layers are painted one over the other. `kind` names the anomaly
-    that it is part of during frames `abnormal[0]` to before `abnormal[1]`, None for normal behaviour.
+    `place` and `layers` take the frame number; layers are painted one over the other. `kind` names the anomaly that the
+    body is part of in frames [abnormal[0], abnormal[1]); None means normal behaviour.
     """
 
     first: int
@@ -36,7 +36,7 @@ class Actor:
 
 
 class Route:
-    """A walkway as a smooth line on which places are found by the distance travelled."""
+    """A walkway as a smooth line, on which a distance travelled gives a place."""
 
     def __init__(self, way: Walkway, reverse: bool = False) -> None:
         points = list(way.points)
@@ -58,7 +58,10 @@ class Route:
         self.half_width = way.width / 2
 
     def at(self, travelled: float, left: float) -> Place:
-        """The place `travelled` metres from the start (beyond the ends: straight on), `left` metres beside the line."""
+        """Find the place `travelled` metres from the start and `left` metres to the left of the line.
+
+        Beyond its ends, the line goes straight on.
+        """
         i = 0
         while i < len(self._marks) - 2 and travelled > self._marks[i + 1]:
             i += 1
@@ -69,7 +72,7 @@ class Route:
         return Place(x0 + hx * t - hy * left, y0 + hy * t + hx * left, hx, hy)
 
     def visible(self, view: View, margin: float = 0.0) -> tuple[float, float]:
-        """First and last distance travelled at which a body stands in the picture, `margin` pixels inside its edges."""
+        """Find the first and last distance travelled at which a body is `margin` pixels or more inside the picture."""
         seen = []
         for step in range(int(self.length * 4)):
             place = self.at(step / 4, 0.0)
@@ -86,7 +89,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Steps:
-    """A walk: one place, gait phase (turns) and speed (m/s) a frame."""
+    """A walk: one place, gait phase (in turns) and speed (in m/s) per frame."""
 
     places: tuple[Place, ...]
     phases: tuple[float, ...]
@@ -94,7 +97,7 @@ class Steps:
 
 
 def speeds_with_stops(dice: Dice, frames: int, pace: float, stops: bool) -> list[float]:
-    """Speed in each frame: a steady pace that wavers, and for some a halt of one to four seconds."""
+    """Draw the speed in each frame: a steady pace that wavers, and for some a halt of one to four seconds."""
     halt = (frames, frames)
     if stops and dice.chance(0.22):
         begin = dice.integer(0, frames)
@@ -111,7 +114,7 @@ def speeds_with_stops(dice: Dice, frames: int, pace: float, stops: bool) -> list
 
 
 def gait(places: Sequence[Place], height: float, phase: float) -> Steps:
-    """Gait that fits the ground covered, so that feet do not slide."""
+    """Compute a gait that fits the distance covered, so that feet do not slide."""
     phases, speeds = [], []
     for i, place in enumerate(places):
         before = places[max(0, i - 1)]
@@ -154,7 +157,7 @@ def pedestrian(
     arms: str = "swing",
     pose: Callable[[int, Pose], Pose] | None = None,
 ) -> Actor:
-    """Somebody on foot. `pose` may change the walking pose of a frame."""
+    """Build a walking actor. `pose` may change the walking pose of a frame."""
     last = first + len(steps.places)
 
     def layers(frame: int) -> list[Parts]:
@@ -168,7 +171,7 @@ def pedestrian(
 
 
 def standing(person: Person, place: Place, frames: int, dice: Dice) -> Actor:
-    """Somebody who stands and talks, now and then with the hands."""
+    """Build an actor who stands and talks, now and then with the hands."""
     gestures = [dice.chance(0.35) for _ in range(frames // 20 + 1)]
     arms = "phone" if dice.chance(0.25) else "swing"
     sway = dice.uniform()

@@ -1,4 +1,4 @@
-"""What should not happen here: twelve kinds, of appearance, of motion, or of both."""
+"""The twelve kinds of anomaly, in appearance, in motion, or in both."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _main_route(camera: Camera, reverse: bool = False) -> Route:
 
 
 def _open_space(camera: Camera, dice: Dice) -> Place:
-    """A place well inside the picture, at the edge of the main walkway."""
+    """Draw a place well inside the picture, at the edge of the main walkway."""
     route = _main_route(camera)
     first, last = route.visible(camera.view, margin=60)
     side = dice.choice((-1.0, 1.0))
@@ -38,7 +38,7 @@ def _open_space(camera: Camera, dice: Dice) -> Place:
 def _crossing(
     camera: Camera, dice: Dice, begin: int, frames: int, speed: float, gap: float, reverse: bool = False
 ) -> list[Place]:
-    """Places, from frame `begin` on, of somebody who comes into the picture steadily, `gap` metres behind the first."""
+    """Compute places of an actor who enters the picture steadily from frame `begin`, `gap` metres behind the first."""
     route = _main_route(camera, reverse)
     first, last = route.visible(camera.view)
     left = dice.uniform(-0.5, 0.5) * (route.half_width - 0.5)
@@ -173,7 +173,7 @@ def _wrong_way(camera: Camera, dice: Dice, begin: int, frames: int) -> list[Acto
 def _passer_by(
     camera: Camera, dice: Dice, meet: int, frames: int, halt: tuple[int, int]
 ) -> tuple[Person, list[Place]]:
-    """Somebody who walks the main way, is well in the picture at frame `meet`, and stands still during `halt`."""
+    """Build an actor on the main way who is well in the picture at frame `meet` and stands still during `halt`."""
     person, route = random_person(dice), _main_route(camera)
     first, last = route.visible(camera.view, margin=70)
     speeds = [
@@ -229,7 +229,7 @@ def _falling(camera: Camera, dice: Dice, begin: int, frames: int) -> list[Actor]
 
 
 def _loitering(camera: Camera, dice: Dice, begin: int, frames: int) -> list[Actor]:
-    """Leaves the way and walks in circles, on and on."""
+    """Build an actor who leaves the way and keeps walking in circles."""
     person, places = _passer_by(camera, dice, begin, frames, (frames, frames))
     here = places[begin]
     side, radius, pace = dice.choice((-1.0, 1.0)), dice.uniform(0.7, 1.1), 1.0
@@ -281,9 +281,9 @@ KINDS: dict[str, tuple[str, Callable[[Camera, Dice, int, int], list[Actor]]]] = 
     "chasing": ("motion", _chasing),
     "fighting": ("both", _fighting),
 }
-"""Each kind of anomaly: its nature (appearance, motion or both), and who plays it."""
+"""Nature (appearance, motion or both) and actors of each kind of anomaly."""
 
 
 def stage(kind: str, camera: Camera, dice: Dice, begin: int, frames: int) -> list[Actor]:
-    """The actors of one anomaly that begins at frame `begin` of a video of `frames` frames."""
+    """Build the actors of an anomaly that begins at frame `begin` of a video of `frames` frames."""
     return KINDS[kind][1](camera, dice, begin, frames)

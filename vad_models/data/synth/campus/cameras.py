@@ -1,4 +1,4 @@
-"""The campus: thirteen cameras, each with its own place, buildings, trees, walkways, light and lens."""
+"""The thirteen cameras of the campus, each with its own place, buildings, trees, walkways, light and lens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Spot = tuple[float, float]
 
 @dataclass(frozen=True)
 class Walkway:
-    """A way that people take, from its first point to its last; `one_way`: everybody does so in this direction."""
+    """A way from its first point to its last. If it is `one_way`, everybody walks in this direction."""
 
     points: tuple[Spot, ...]
     width: float
@@ -36,7 +36,7 @@ class Building:
 
 @dataclass(frozen=True)
 class Tree:
-    """A tree, or a shrub where `trunk` is small. Metres."""
+    """A tree, or a shrub if `trunk` is small. Lengths are in metres."""
 
     x: float
     y: float
@@ -47,10 +47,10 @@ class Tree:
 
 @dataclass(frozen=True)
 class Camera:
-    """One camera and all that stands in front of it.
+    """A camera and everything that stands in front of it.
 
-    `lean`: where shadows fall, metres east and north per metre of height; (0, 0) is an overcast sky.
-    `cast`: gain of red, green and blue in 1/256. `noise`: amplitude of the sensor noise in grey levels.
+    `lean` is where shadows fall, in metres east and north per metre of height; (0, 0) is an overcast sky. `cast` is the
+    gain of red, green and blue in 1/256. `noise` is the amplitude of the sensor noise in grey levels.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""Arithmetic and chance that give the same bits on every processor.
+"""Arithmetic and random numbers that give the same bits on every processor.
 
-Everything here is integers, or single IEEE 754 operations that are correctly rounded everywhere (+ - x / and the square
-root), applied element by element. Library sines, powers, matrix products and floating-point sums are left out: their
-last bits depend on the vector unit and on the order of summation.
+Everything here uses integers, or single IEEE 754 operations that are correctly rounded everywhere (+ - x / and the
+square root), applied elementwise. Library sines, powers, matrix products and floating-point sums are avoided, because
+their last bits depend on the vector unit and on the order of summation.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ def cosine(turns: Any) -> Any:
 
 
 def smoothstep(low: float, high: float, value: Any) -> Any:
-    """0 below `low`, 1 above `high`, a cubic between; elementwise."""
+    """Compute a cubic step, elementwise: 0 below `low`, 1 above `high`."""
     t = np.clip((value - low) / (high - low), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)
 
 
 def lattice_hash(ix: NDArray[np.int64], iy: NDArray[np.int64], seed: int) -> FloatArray:
-    """Hash of integer lattice points to [0, 1); the same shape as the inputs."""
+    """Hash integer lattice points to [0, 1); the result has the shape of the inputs."""
     h = ix.astype(np.uint32) * np.uint32(0x8DA6B343)
     h ^= iy.astype(np.uint32) * np.uint32(0xD8163841)
     h ^= np.uint32(seed * 0x9E3779B1 & 0xFFFFFFFF)
@@ -70,7 +70,7 @@ def lattice_hash(ix: NDArray[np.int64], iy: NDArray[np.int64], seed: int) -> Flo
 
 
 def value_noise(x: FloatArray, y: FloatArray, seed: int) -> FloatArray:
-    """Smooth noise in [0, 1) with features of unit size."""
+    """Compute smooth noise in [0, 1) with features of unit size."""
     fx, fy = np.floor(x), np.floor(y)
     ix, iy = fx.astype(np.int64), fy.astype(np.int64)
     u, v = x - fx, y - fy
@@ -83,7 +83,7 @@ def value_noise(x: FloatArray, y: FloatArray, seed: int) -> FloatArray:
 
 
 def fractal_noise(x: FloatArray, y: FloatArray, seed: int, octaves: int = 4) -> FloatArray:
-    """Sum of `octaves` value noises, each twice as fine and half as strong, in [0, 1)."""
+    """Sum `octaves` value noises, each twice as fine and half as strong, in [0, 1)."""
     total = np.zeros_like(x)
     weight, reach = 1.0, 0.0
     for octave in range(octaves):
@@ -94,32 +94,32 @@ def fractal_noise(x: FloatArray, y: FloatArray, seed: int, octaves: int = 4) -> 
 
 
 class Dice:
-    """Chance from integers only: a PCG64 stream named by a tuple of non-negative integers."""
+    """Random numbers from integers only: a PCG64 generator that a tuple of non-negative integers identifies."""
 
     def __init__(self, *name: int) -> None:
         self._generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(name)))
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
-        """A number in [low, high), on a grid of 2**24 steps."""
+        """Draw a number in [low, high), on a grid of 2**24 steps."""
         return low + (high - low) * (self.integer(0, _DENOMINATOR) / _DENOMINATOR)
 
     def integer(self, low: int, high: int) -> int:
-        """An integer in [low, high)."""
+        """Draw an integer in [low, high)."""
         return int(self._generator.integers(low, high))
 
     def chance(self, probability: float) -> bool:
-        """True with the given probability."""
+        """Return True with the given probability."""
         return self.uniform() < probability
 
     def choice(self, options: Sequence[_T]) -> _T:
-        """One of the options."""
+        """Draw one of the options."""
         return options[self.integer(0, len(options))]
 
     def shuffled(self, options: Sequence[_T]) -> list[_T]:
-        """The options in random order."""
+        """Return the options in random order."""
         rest = list(options)
         return [rest.pop(self.integer(0, len(rest))) for _ in options]
 
     def bytes(self, *shape: int) -> NDArray[np.uint8]:
-        """Uniform bytes of the given shape."""
+        """Draw uniform bytes of the given shape."""
         return self._generator.integers(0, 256, size=shape, dtype=np.uint8)

@@ -19,7 +19,7 @@ def _box_cover(offset: FloatArray, half: float, px: FloatArray) -> FloatArray:
 def _skin(
     style: str, colour: tuple[int, int, int], a: FloatArray, z: FloatArray, px: FloatArray, seed: int
 ) -> FloatArray:
-    """The wall without its windows; `a` metres along, `z` metres up."""
+    """Paint the wall without its windows; `a` metres along, `z` metres up."""
     stains = (
         0.86 + 0.16 * fractal_noise(a / 2, z / 6, seed, 4) + 0.08 * fractal_noise(a * 4, z * 4, seed + 3, 2)
     )
@@ -40,7 +40,7 @@ def _skin(
 
 
 def _glass(cell: FloatArray, up: FloatArray, a: FloatArray, z: FloatArray, seed: int) -> FloatArray:
-    """Panes that mirror the sky above and trees below; some have a blind, drawn to a height of its own."""
+    """Paint panes that mirror the sky above and trees below; some have a blind, each drawn to a different height."""
     mirrored = smoothstep(0.35, 0.7, fractal_noise(a / 3 + cell, z / 2, seed + 5, 3))
     pane = rgb((58, 70, 82), 0.75 + 0.5 * up) + rgb((74, 84, 92), mirrored * (0.35 + 0.65 * up))
     blind = ((cell > 0.66) & (up > 1.0 - 1.6 * (cell - 0.55)))[..., None]
@@ -56,7 +56,7 @@ def draw_building(
     light: FloatArray,
     seed: int,
 ) -> None:
-    """Paints the walls where nearer than `reach` (metres of depth); updates `picture`, `reach` and `light`."""
+    """Paint the walls where they are nearer than `reach` (depth in metres); updates `picture`, `reach` and `light`."""
     dx, dy, dz = rays
     start = 0.0
     for (x0, y0), (x1, y1) in zip(building.corners, building.corners[1:], strict=False):

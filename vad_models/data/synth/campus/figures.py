@@ -29,7 +29,7 @@ _SHOES = ((40, 38, 38), (222, 220, 216), (92, 70, 56), (150, 60, 56))
 
 @dataclass(frozen=True)
 class Person:
-    """What somebody looks like. `height` in metres; `girth` scales the width of trunk and limbs."""
+    """Appearance of a person. `height` is in metres; `girth` scales the width of trunk and limbs."""
 
     height: float
     girth: float
@@ -46,7 +46,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a body stands and looks: ground position in metres and a unit vector."""
+    """Position of a body on the ground, in metres, and its direction, a unit vector."""
 
     x: float
     y: float
@@ -54,13 +54,13 @@ class Place:
     hy: float
 
     def at(self, forward: float, left: float, up: float) -> Point:
-        """World coordinates of a point given in the body's own axes."""
+        """Compute the world coordinates of a point given in the axes of the body."""
         return (self.x + forward * self.hx - left * self.hy, self.y + forward * self.hy + left * self.hx, up)
 
 
 @dataclass(frozen=True)
 class Pose:
-    """How a body is held. Angles in turns."""
+    """Pose of a body, with angles in turns."""
 
     phase: float = 0.0
     stride: float = 0.0  # swing of the thighs
@@ -74,7 +74,7 @@ class Pose:
 
 
 def random_person(dice: Dice) -> Person:
-    """Somebody of the campus."""
+    """Draw a person of the campus."""
     woman = dice.chance(0.5)
     return Person(
         height=dice.uniform(1.56, 1.74) if woman else dice.uniform(1.66, 1.90),
@@ -101,7 +101,10 @@ def _turn(angle: float) -> tuple[float, float]:
 
 
 def _leg(hip: float, thigh: float, bend: float, length: float) -> tuple[tuple[float, float], ...]:
-    """(forward, up) of hip, knee, ankle and toe; the thigh swings forward by `thigh`, the knee bends back by `bend`."""
+    """Compute (forward, up) of hip, knee, ankle and toe.
+
+    The thigh swings forward by `thigh`, and the knee bends back by `bend`.
+    """
     s, c = _turn(thigh)
     knee = (length * s, hip - length * c)
     s, c = _turn(thigh - bend)
@@ -112,7 +115,7 @@ def _leg(hip: float, thigh: float, bend: float, length: float) -> tuple[tuple[fl
 
 
 def _arm_angles(arms: str, swing: float, phase: float, side: int) -> tuple[float, float]:
-    """Angle of the upper arm and further bend of the elbow, in turns forward of hanging down."""
+    """Compute the angle of the upper arm and the further bend of the elbow, in turns forward of hanging down."""
     if arms == "run":
         return -1.4 * swing, 0.24
     if arms == "phone" and side > 0:
@@ -132,7 +135,7 @@ def _arm_angles(arms: str, swing: float, phase: float, side: int) -> tuple[float
 
 
 def figure(person: Person, place: Place, pose: Pose) -> list[Capsule | Face]:
-    """The limbs of somebody at a place in a pose."""
+    """Build the limbs of a person at a place in a pose."""
     h, g = person.height, person.girth
     length, hip = 0.245 * h, 0.53 * h
     legs = []

@@ -1,4 +1,4 @@
-"""Trees and shrubs: crowns of leafy balls that the wind can push aside."""
+"""Trees and shrubs: crowns of leafy balls that the wind moves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SWAY_METRES = 0.055
 
 
 def _balls(tree: Tree, dice: Dice) -> list[tuple[Point, float]]:
-    """Centres and radii of the balls of leaves."""
+    """Draw centres and radii of the balls of leaves."""
     if tree.trunk == 0:
         return [
             (
@@ -47,7 +47,7 @@ def draw_tree(
     distance: FloatArray,
     lag: NDArray[np.int64],
 ) -> None:
-    """Paints the crown into `still`, and into `swayed` pushed aside; marks its distance and the lag of its sway."""
+    """Paint the crown into `still`, and moved by the wind into `swayed`; mark its distance and the lag of its sway."""
     balls = sorted(_balls(tree, dice), key=lambda ball: -view.project(ball[0])[2])
     foot = view.project((tree.x, tree.y, 0.0))[2]
     phase = dice.integer(0, 256)

@@ -1,4 +1,4 @@
-"""What people walk on: each material is a function of the place on the ground and of how large a pixel is there."""
+"""Ground materials: each is a function of the place on the ground and of the size of a pixel there."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Material = Callable[[FloatArray, FloatArray, FloatArray, int], FloatArray]
 
 
 def rgb(base: tuple[float, float, float], brightness: FloatArray) -> FloatArray:
-    """`base` (0..255) times `brightness`, with a trailing axis of three."""
+    """Multiply `base` (0..255) by `brightness`, with a trailing axis of three."""
     return brightness[..., None] * np.array(base)
 
 
 def _joints(
     u: FloatArray, v: FloatArray, size: tuple[float, float], gap: float, px: FloatArray
 ) -> FloatArray:
-    """Coverage 0..1 of the joints between tiles of `size` metres, faded where a pixel is wider than a joint."""
+    """Compute the coverage 0..1 of the joints between tiles of `size` metres; joints narrower than a pixel fade."""
     line = np.zeros_like(u)
     for coordinate, period in ((u, size[0]), (v, size[1])):
         offset = np.abs(coordinate / period - np.rint(coordinate / period)) * period
@@ -36,7 +36,7 @@ def _joints(
 
 
 def _wear(x: FloatArray, y: FloatArray, seed: int) -> FloatArray:
-    """Large stains and small grit, around 1."""
+    """Compute a brightness around 1 for large stains and small grit."""
     return (
         0.80 + 0.26 * fractal_noise(x / 5, y / 5, seed, 3) + 0.14 * fractal_noise(x * 3, y * 3, seed + 7, 2)
     )

@@ -1,4 +1,4 @@
-"""How hard the campus is: what two detectors that learn nothing score on its test videos."""
+"""Difficulty of the campus: AUC of two detectors that learn nothing on its test videos."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ class Hardness:
 
     Args:
         frames: number of test frames.
-        abnormal: share of them that is abnormal, 0 to 1.
-        differencing: the mean absolute difference to the frame before.
-        differencing_per_video: the same, scaled to 0..1 within each video.
-        appearance: 1 on every frame with an anomaly of appearance (or of both), else 0: no such detector can do better.
+        abnormal: share of abnormal test frames, 0 to 1.
+        differencing: AUC of the mean absolute difference from the previous frame.
+        differencing_per_video: AUC of the same, scaled to 0..1 within each video.
+        appearance: AUC of 1 on every frame with an anomaly of appearance (or of both), else 0. No detector of
+            appearance can do better.
     """
 
     frames: int
@@ -41,9 +42,9 @@ def measure_hardness(
 
     Args:
         cameras: 1 to 13.
-        seed: as of `generate_campus`.
+        seed: seed, as in `generate_campus`.
         workers: number of processes.
-        progress: told (frames done, frames in all) whenever a video is done.
+        progress: called with (frames done, frames in total) whenever a video is done.
     """
     every = [video for camera in range(1, cameras + 1) for video in videos_of(seed, camera)]
     tests = [video for video in every if video.split == "test"]
@@ -54,11 +55,11 @@ def measure_hardness(
 
 
 def _signals(video: Video) -> np.ndarray:
-    """Label, difference, scaled difference and appearance of each frame, (T, 4)."""
+    """Compute label, difference, scaled difference and appearance of each frame, (T, 4)."""
     pictures = list(render(video))
     frames = np.stack([picture.frame for picture in pictures]).astype(np.int16)
     change = np.abs(np.diff(frames, axis=0)).mean(axis=(1, 2, 3))
-    change = np.concatenate([change[:1], change])  # the first frame has none before it
+    change = np.concatenate([change[:1], change])  # the first frame has no previous one
     label = [bool(picture.sightings) for picture in pictures]
     appearance = [any(KINDS[kind][0] != "motion" for kind in picture.sightings) for picture in pictures]
     return np.stack([label, change, (change - change.min()) / np.ptp(change), appearance], axis=1)

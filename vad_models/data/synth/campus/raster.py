@@ -1,4 +1,4 @@
-"""Draws bodies: tapered capsules and convex polygons with shading, anti-aliased, by elementwise arithmetic."""
+"""Drawing of bodies: tapered capsules and convex polygons with shading, anti-aliased, by elementwise arithmetic."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _F = np.float32
 
 @dataclass(frozen=True)
 class Capsule:
-    """A limb: a ball of radius `ra` at `a` swept to one of radius `rb` at `b`. Metres, world coordinates."""
+    """A limb: a ball of radius `ra` at `a`, swept to one of radius `rb` at `b`. World coordinates in metres."""
 
     a: Point
     b: Point
@@ -56,7 +56,10 @@ def _box(xs: list[float], ys: list[float], view: View) -> tuple[int, int, int, i
 def _capsule_fields(
     ends: NDArray[np.float32], px: NDArray[np.float32], py: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Offsets (x, y), distance to the axis and local radius, each (N, h, w), for `ends` (N, 6): ax ay ra bx by rb."""
+    """Compute offsets (x, y), distance to the axis and local radius, each (N, h, w), for `ends` (N, 6).
+
+    The columns of `ends` are ax, ay, ra, bx, by, rb.
+    """
     ax, ay, ra, bx, by, rb = (ends[:, i, None, None] for i in range(6))
     ex, ey = bx - ax, by - ay
     length = np.maximum(ex * ex + ey * ey, _F(1e-6))
@@ -70,7 +73,7 @@ def _capsule_fields(
 def _face_fields(
     corners: list[tuple[float, float]], px: NDArray[np.float32], py: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Signed distance (h, w) inside a convex polygon of screen points; positive inside."""
+    """Compute the signed distance (h, w) to the border of a convex polygon of screen points, positive inside."""
     area = 0.0
     for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):
         area += x0 * y1 - x1 * y0
@@ -88,7 +91,7 @@ def _face_fields(
 
 
 def paint(parts: list[Capsule | Face], view: View, light: Point, ambient: float) -> Patch | None:
-    """Draws the parts, far ones first; None where nothing of them is on screen.
+    """Draw the parts, far ones first; None if none of them is on screen.
 
     `light` points towards the light in image axes (x right, y down, z to the viewer), length 1; `ambient` in 0..1.
     """
@@ -164,9 +167,9 @@ def paint(parts: list[Capsule | Face], view: View, light: Point, ambient: float)
 def shadow(
     parts: list[Capsule | Face], view: View, lean: tuple[float, float], softness: float
 ) -> Patch | None:
-    """The soft shadow of the parts on the ground; of the patch only `alpha` counts.
+    """Draw the soft shadow of the parts on the ground; only `alpha` of the patch counts.
 
-    `lean`: metres east and north per metre of height; `softness`: width of the edge in pixels.
+    `lean` is in metres east and north per metre of height; `softness` is the width of the edge in pixels.
     """
     limbs: list[tuple[float, ...]] = []
     faces: list[list[tuple[float, float]]] = []

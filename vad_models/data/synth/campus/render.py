@@ -1,4 +1,4 @@
-"""From a script to pictures: shadows, bodies by depth, wind, light, lens and sensor."""
+"""Rendering of a script into pictures: shadows, bodies by depth, wind, light, lens and sensor."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _LEAST_VISIBLE = 12  # pixels of an anomaly that count as seen
 
 @dataclass(frozen=True)
 class Picture:
-    """A frame (H, W, 3) uint8 RGB, and where in it each kind of anomaly is seen, (H, W) bool."""
+    """A frame, uint8 (H, W, 3) RGB, with a mask of each visible kind of anomaly, bool (H, W)."""
 
     frame: NDArray[np.uint8]
     sightings: dict[str, NDArray[np.bool_]]
 
     @property
     def mask(self) -> NDArray[np.uint8]:
-        """The anomalous pixels, (H, W) 0/1."""
+        """Mask of all abnormal pixels, (H, W), 0 or 1."""
         mask = np.zeros((HEIGHT, WIDTH), bool)
         for seen in self.sightings.values():
             mask |= seen
@@ -42,7 +42,7 @@ class Picture:
 
 @cache
 def _gain(number: int) -> NDArray[np.int32]:
-    """Colour cast, exposure and vignetting of a camera, (H, W, 3) in 1/4096."""
+    """Compute colour cast, exposure and vignetting of a camera, (H, W, 3) in 1/4096."""
     camera = CAMERAS[number - 1]
     x = (np.arange(WIDTH) - WIDTH / 2)[None, :] / (WIDTH / 2)
     y = (np.arange(HEIGHT) - HEIGHT / 2)[:, None] / (WIDTH / 2)
@@ -51,7 +51,7 @@ def _gain(number: int) -> NDArray[np.int32]:
 
 
 def _grain(video: Video, amplitude: int) -> NDArray[np.int32]:
-    """Sensor noise, near Gaussian: mostly of brightness, a little of colour; larger than a picture by a margin."""
+    """Draw nearly Gaussian sensor noise, mostly in brightness, a little in colour; it is larger than a picture."""
     raw = video.dice(3).bytes(HEIGHT + _MARGIN, WIDTH + _MARGIN, 7).astype(np.int32)
     grey = raw[..., :4].sum(axis=2, dtype=np.int32)[..., None] - 510
     return (grey + 2 * (raw[..., 4:] - 127)) * amplitude // 420
@@ -86,7 +86,7 @@ def _draw_actor(
     camera: Camera,
     scene: Scenery,
 ) -> None:
-    """Paints a body where nothing nearer stands, in the light at its foot; `owner` becomes `tag` where it is seen."""
+    """Paint a body where nothing is nearer, in the light at its foot; `owner` becomes `tag` where it is visible."""
     column, row = min(WIDTH - 1, max(0, int(foot[0]))), min(HEIGHT - 1, max(0, int(foot[1])))
     sun = int(scene.sunlit[row, column]) if camera.sunny else 256
     exposure = 176 + sun * 104 // 256
@@ -103,7 +103,7 @@ def _draw_actor(
 
 
 def _weather(scene: Scenery, frame: int, gust: float) -> NDArray[np.int32]:
-    """The still picture with its leaves where the wind has them."""
+    """Move the leaves of the still picture with the wind."""
     canvas = scene.still.astype(np.int32)
     swell = int((0.45 + 0.55 * sine(frame / 61)) * gust * 256)
     pull = 128 + (_SINE[(scene.lag + frame * 9) & 255] * swell >> 8)
@@ -115,7 +115,7 @@ def _weather(scene: Scenery, frame: int, gust: float) -> NDArray[np.int32]:
 
 
 def render(video: Video) -> Iterator[Picture]:
-    """The pictures of a video, in order."""
+    """Render the pictures of a video, in order."""
     camera, scene, play = CAMERAS[video.camera - 1], scenery(video.camera, video.seed), script(video)
     gain, grain, dice = _gain(video.camera), _grain(video, camera.noise), video.dice(4)
     for frame in range(play.frames):

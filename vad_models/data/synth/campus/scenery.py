@@ -26,11 +26,12 @@ _SHADE = np.array([0.56, 0.59, 0.66])  # what is left of the light in a shadow: 
 
 @dataclass(frozen=True)
 class Scenery:
-    """What does not move.
+    """Everything in front of a camera that does not move by itself.
 
-    `still` and `swayed` (H, W, 3) uint8 are the picture in calm air and with the crowns pushed aside; they differ
-    at the flat pixel indices `leaves`, whose sway lags by `lag` (0..255). `depth` (H, W) float32 is the distance of
-    whatever stands there, infinite over open ground. `sunlit` (H, W) int32 is 256 in full light, less in a shadow.
+    `still` and `swayed`, uint8 (H, W, 3), are the picture in calm air and with the crowns moved by the wind. They
+    differ at the flat pixel indices `leaves`, whose sway lags by `lag` (0..255). `depth`, float32 (H, W), is the
+    distance of the object there, infinite over open ground. `sunlit`, int32 (H, W), is 256 in full light and less in a
+    shadow.
     """
 
     still: NDArray[np.uint8]
@@ -42,14 +43,14 @@ class Scenery:
 
 
 def light_of(camera: Camera) -> tuple[Point, float]:
-    """Direction towards the light in image axes (x right, y down, z to the viewer) and the share of ambient light."""
+    """Compute the direction to the light in image axes (x right, y down, z to the viewer), and the ambient share."""
     x, y, z = (-camera.lean[0], -1.0, camera.lean[1] + 0.3) if camera.sunny else (0.15, -1.0, 0.7)
     norm = float(np.sqrt(x * x + y * y + z * z))
     return (x / norm, y / norm, z / norm), 0.45 if camera.sunny else 0.66
 
 
 def _along(way: Walkway, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Distance to a walkway's middle line, and distance travelled along it at the nearest point."""
+    """Compute the distance to a walkway's middle line, and the distance travelled along it at the nearest point."""
     best = np.full_like(x, 1e9)
     travelled = np.zeros_like(x)
     start = 0.0
@@ -105,7 +106,7 @@ def _ground(camera: Camera, x: FloatArray, y: FloatArray, px: FloatArray, seed: 
 
 
 def _ground_light(camera: Camera, x: FloatArray, y: FloatArray, seed: int) -> FloatArray:
-    """1 in the open, 0 in full shadow."""
+    """Compute the light on the ground, 1 in the open and 0 in full shadow."""
     light = np.ones_like(x)
     for building in camera.buildings:
         for (x0, y0), (x1, y1) in zip(building.corners, building.corners[1:], strict=False):
@@ -138,7 +139,7 @@ def _ground_light(camera: Camera, x: FloatArray, y: FloatArray, seed: int) -> Fl
 
 
 def _furniture(camera: Camera) -> list[tuple[Point, list[Capsule | Face]]]:
-    """Lamp posts and benches: the foot of each, and its parts."""
+    """Build lamp posts and benches: the foot of each, and its parts."""
     things: list[tuple[Point, list[Capsule | Face]]] = []
     for x, y in camera.lamps:
         post: list[Capsule | Face] = [
@@ -165,7 +166,7 @@ def _furniture(camera: Camera) -> list[tuple[Point, list[Capsule | Face]]]:
 
 
 def _downsample(picture: FloatArray) -> NDArray[np.uint8]:
-    """Averages blocks of supersampled pixels, then softens as a lens does ([1 6 1] both ways); integers throughout."""
+    """Average blocks of supersampled pixels, then soften like a lens ([1 6 1] both ways), with integers throughout."""
     levels = np.clip(picture, 0, 255).astype(np.int32)
     small = sum(levels[i::_SS, j::_SS] for i in range(_SS) for j in range(_SS)) * 4 // (_SS * _SS)
     padded = np.pad(small, ((1, 1), (1, 1), (0, 0)), mode="edge")
@@ -176,7 +177,7 @@ def _downsample(picture: FloatArray) -> NDArray[np.uint8]:
 
 @cache
 def scenery(number: int, seed: int) -> Scenery:
-    """Draws the still picture of camera `number` (1..13)."""
+    """Draw the still picture of camera `number` (1..13)."""
     camera = CAMERAS[number - 1]
     view, dice = camera.view, Dice(seed, number, 0)
     texture = dice.integer(0, 1 << 20)

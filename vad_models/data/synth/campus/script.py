@@ -1,4 +1,4 @@
-"""Who is on stage in each video: normal passers-by, and in test videos what should not happen."""
+"""The actors of each video: normal passers-by, and anomalies in test videos."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ class Video:
 
     @property
     def name(self) -> str:
-        """CC_VVV in training, CC_VVVV in testing, as ShanghaiTech names them."""
+        """Name of the video, CC_VVV in training and CC_VVVV in testing, as in ShanghaiTech."""
         return f"{self.camera:02d}_{self.number:0{3 if self.split == 'train' else 4}d}"
 
     def dice(self, purpose: int) -> Dice:
-        """Chance that belongs to this video and purpose alone."""
+        """Create the random numbers of this video for one purpose."""
         return Dice(self.seed, self.camera, 1 if self.split == "train" else 2, self.number, purpose)
 
     @property
     def frames(self) -> int:
-        """Length of the video."""
+        """Number of frames."""
         return self.dice(0).integer(*(_TRAIN_FRAMES if self.split == "train" else _TEST_FRAMES))
 
     @property
     def anomalies(self) -> tuple[str, ...]:
-        """Kinds of anomaly in this video, in the order in which they begin."""
+        """Kinds of anomaly in this video, in the order of their beginnings."""
         if self.split == "train":
             return ()
         before = sum(_ANOMALIES[: self.number - 1])
@@ -51,7 +51,7 @@ class Video:
 
 
 def _dealt(seed: int, camera: int) -> tuple[str, ...]:
-    """Half of the kinds, of each nature in its share; the next camera of a pair gets the other half."""
+    """Draw half of the kinds, with each nature in proportion; the other camera of a pair gets the other half."""
     pair, half = divmod(camera - 1, 2)
     dice, hand = Dice(seed, 0, pair), []
     for nature in ("appearance", "motion", "both"):
@@ -62,7 +62,7 @@ def _dealt(seed: int, camera: int) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Script:
-    """The actors of a video, and its weather: gust (0..1) of the wind and swing of the light, in 1/4096."""
+    """The actors of a video, and its weather: gusts of wind (0..1) and changes of light, in 1/4096."""
 
     frames: int
     actors: tuple[Actor, ...]
@@ -71,13 +71,13 @@ class Script:
 
 
 def videos_of(seed: int, camera: int) -> list[Video]:
-    """All videos of a camera."""
+    """List all videos of a camera."""
     counts = (("train", TRAIN_VIDEOS), ("test", TEST_VIDEOS))
     return [Video(seed, camera, split, number) for split, count in counts for number in range(1, count + 1)]
 
 
 def _walkers(camera: Camera, dice: Dice, frames: int) -> list[Actor]:
-    """Passers-by, alone or in groups of two to four who walk abreast."""
+    """Build passers-by, alone or in groups of two to four who walk abreast."""
     actors: list[Actor] = []
     left_to_place = dice.integer(*camera.crowd)
     while left_to_place > 0:
@@ -101,7 +101,7 @@ def _walkers(camera: Camera, dice: Dice, frames: int) -> list[Actor]:
 
 
 def _walker(route: Route, dice: Dice, start: float, aside: float, speeds: list[float], back: int) -> Actor:
-    """Somebody on a route; at frame `back` turns round within half a second."""
+    """Build an actor on a route who turns round at frame `back` within half a second."""
     person, travelled, drift = random_person(dice), start, 0.0
     places: list[Place] = []
     for frame, speed in enumerate(speeds):
@@ -117,7 +117,7 @@ def _walker(route: Route, dice: Dice, start: float, aside: float, speeds: list[f
 
 
 def _talkers(camera: Camera, dice: Dice, frames: int) -> list[Actor]:
-    """Two or three people who stand together beside a walkway."""
+    """Build two or three people who stand together next to a walkway."""
     route = Route(dice.choice(camera.walkways))
     first, last = route.visible(camera.view, margin=30)
     spot = route.at(dice.uniform(first, last), dice.choice((-1.0, 1.0)) * (route.half_width + 0.3))
@@ -129,7 +129,7 @@ def _talkers(camera: Camera, dice: Dice, frames: int) -> list[Actor]:
 
 
 def _in_the_way(actor: Actor, car: Actor) -> bool:
-    """Whether somebody is ever where the car is: nobody walks through it."""
+    """Check whether an actor is ever where the car is, because nobody walks through it."""
     for frame in range(max(actor.first, car.first), min(actor.last, car.last)):
         here, there = actor.place(frame), car.place(frame)
         dx, dy = here.x - there.x, here.y - there.y
@@ -139,7 +139,7 @@ def _in_the_way(actor: Actor, car: Actor) -> bool:
 
 
 def script(video: Video) -> Script:
-    """The actors of a video. Normal life comes from the same distribution in training and in testing."""
+    """Draw the actors of a video. Normal behaviour has the same distribution in training and test videos."""
     camera, dice, frames = CAMERAS[video.camera - 1], video.dice(1), video.frames
     actors = _walkers(camera, dice, frames)
     if dice.chance(0.45):

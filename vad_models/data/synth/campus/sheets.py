@@ -1,4 +1,4 @@
-"""Contact sheets: every camera, and every kind of anomaly, at a glance."""
+"""Contact sheets of all cameras and all kinds of anomaly."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def contact_sheets(out: Path, seed: int = 7) -> None:
 
 
 def _portrait(kind: str, seed: int, cameras: tuple[int, int]) -> NDArray[np.uint8]:
-    """The frame of two cameras that shows a kind best, with a red box round it."""
+    """Find the frame of two cameras that shows a kind best, and draw a red box around the anomaly."""
     video = next(video for camera in cameras for video in videos_of(seed, camera) if kind in video.anomalies)
     seen = [picture for picture in render(video) if kind in picture.sightings]
     # Late in the act, so that a fall has ended on the ground; not cut by the edge of the picture; near.

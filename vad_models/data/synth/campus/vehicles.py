@@ -1,4 +1,4 @@
-"""Things with wheels, and things left behind: lists of limbs and faces in world coordinates."""
+"""Vehicles and luggage, as lists of limbs and faces in world coordinates."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _wheel(place: Place, forward: float, left: float, radius: float, turn: float
 
 
 def bicycle(place: Place, turn: float, colour: Colour) -> list[Capsule | Face]:
-    """A bicycle without its rider; the saddle is 0.95 m high above the place. `turn`: rotation of the wheels."""
+    """Build a bicycle without rider; its saddle is 0.95 m above the place. `turn` is the rotation of the wheels."""
 
     def tube(a: tuple[float, float], b: tuple[float, float], radius: float, tone: Colour) -> Capsule:
         return Capsule(place.at(a[0], 0, a[1]), place.at(b[0], 0, b[1]), radius, radius, tone)
@@ -55,7 +55,7 @@ def bicycle(place: Place, turn: float, colour: Colour) -> list[Capsule | Face]:
 def box(
     place: Place, size: Point, base: float, colour: Colour, offset: tuple[float, float] = (0.0, 0.0)
 ) -> list[Capsule | Face]:
-    """A box of `size` (forward, left, up) metres that stands `base` metres above the ground."""
+    """Build a box of `size` (forward, left, up) metres that stands `base` metres above the ground."""
     f, w, h = size[0] / 2, size[1] / 2, size[2]
     df, dl = offset
 
@@ -72,7 +72,7 @@ def box(
 
 
 def cart(place: Place, turn: float, colour: Colour) -> list[Capsule | Face]:
-    """A hand cart with boxes, to be pushed from behind; its handle is 0.75 m behind the place."""
+    """Build a hand cart with boxes that is pushed from behind; its handle is 0.75 m behind the place."""
     parts = box(place, (1.2, 0.75, 0.08), 0.26, (88, 92, 100))
     parts += box(place, (0.55, 0.62, 0.50), 0.34, colour, (0.28, 0.0))
     parts += box(place, (0.50, 0.55, 0.34), 0.34, _tint(colour, 82), (-0.28, 0.03))
@@ -88,7 +88,7 @@ def cart(place: Place, turn: float, colour: Colour) -> list[Capsule | Face]:
 
 
 def suitcase(place: Place, colour: Colour) -> list[Capsule | Face]:
-    """A suitcase that stands upright."""
+    """Build a suitcase that stands upright."""
     parts = box(place, (0.46, 0.28, 0.62), 0.06, colour)
     for side in (0.14, -0.14):
         parts.append(Capsule(place.at(side, 0, 0.68), place.at(side, 0, 0.86), 0.012, 0.012, _STEEL))
@@ -97,7 +97,7 @@ def suitcase(place: Place, colour: Colour) -> list[Capsule | Face]:
 
 
 def skateboard(place: Place) -> list[Capsule | Face]:
-    """A board 0.8 m long with wheels; its deck is 0.11 m high."""
+    """Build a skateboard 0.8 m long; its deck is 0.11 m high."""
     parts = box(place, (0.8, 0.22, 0.03), 0.085, (150, 96, 60))
     for forward in (0.27, -0.27):
         for side in (0.09, -0.09):
@@ -121,7 +121,7 @@ _CABIN_PROFILE = ((-1.75, 0.95), (-1.35, 1.44), (0.10, 1.47), (0.95, 0.95))
 def _extrude(
     place: Place, profile: tuple[tuple[float, float], ...], half: float, top: float, colour: Colour
 ) -> list[Capsule | Face]:
-    """The two sides of a profile and the strips between them; `top` is the half width of the upper edge."""
+    """Build the two sides of a profile and the strips between them; `top` is the half width of the upper edge."""
     lowest = min(z for _, z in profile)
     highest = max(z for _, z in profile)
 
@@ -144,7 +144,7 @@ def _extrude(
 
 
 def car(place: Place, colour: Colour) -> tuple[list[Capsule | Face], list[Capsule | Face]]:
-    """A saloon car 4.2 m long: the lower body with its wheels, and the cabin, to be painted in this order."""
+    """Build a saloon car 4.2 m long: the lower body with its wheels, and the cabin, to be painted in this order."""
     body = _extrude(place, _CAR_PROFILE, 0.86, 0.84, colour)
     for forward in (1.28, -1.30):
         for side in (0.80, -0.80):

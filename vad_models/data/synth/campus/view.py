@@ -1,4 +1,4 @@
-"""The pinhole camera: where a point of the world falls in the picture, and which way each pixel looks."""
+"""The pinhole camera: projects points of the world into the picture, and pixels onto rays."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class View:
         return cosine, self.tilt * cosine
 
     def project(self, point: tuple[float, float, float]) -> tuple[float, float, float]:
-        """Column, row (pixels) and depth (metres along the optical axis) of a point of the world."""
+        """Compute column, row (in pixels) and depth (in metres along the optical axis) of a point of the world."""
         cosine, sine = self._tilt_vector
         x, y, z = point[0], point[1], point[2] - self.mast
         depth = y * cosine - z * sine
@@ -44,7 +44,7 @@ class View:
         return self.width / 2 + x * scale, self.height / 2 - (y * sine + z * cosine) * scale, depth
 
     def rays(self, supersampling: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Directions (x, y, z), each (height * s, width * s), scaled so that one unit is one metre of depth."""
+        """Compute directions (x, y, z), each (height * s, width * s), where one unit is one metre of depth."""
         cosine, sine = self._tilt_vector
         columns = (np.arange(self.width * supersampling) + 0.5) / supersampling - 0.5
         rows = (np.arange(self.height * supersampling) + 0.5) / supersampling - 0.5

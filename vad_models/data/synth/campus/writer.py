@@ -1,11 +1,11 @@
-"""Writes the campus to disk: whole files only, never one twice, the same bytes on every machine.
+"""Writing of the campus to disk: whole files only, none of them twice, the same bytes on every machine.
 
-ShanghaiTech's official layout, and beside it two things that its readers pass over, `campus.json` and `anomalies`:
+The layout is ShanghaiTech's, with two additions that its readers ignore, `campus.json` and `anomalies`:
 
 <out>/
 |-- campus.json                         seed, cameras, version
 |-- anomalies/CC_VVVV.csv               video, kind, nature, first and last frame (from 0, inclusive)
-|-- training/videos/CC_VVV.avi          Motion JPEG, 24 frames a second
+|-- training/videos/CC_VVV.avi          Motion JPEG, 24 frames per second
 `-- testing/
     |-- frames/CC_VVVV/NNN.jpg
     |-- test_frame_mask/CC_VVVV.npy     uint8 (T,), 1 = abnormal
@@ -51,18 +51,18 @@ def generate_campus(
     workers: int | None = None,
     progress: ReportProgress | None = None,
 ) -> None:
-    """Make the campus of `cameras` cameras below `out`; files that are there are kept, so a killed run goes on.
+    """Generate the campus below `out`. Files that are there are kept, so a killed run resumes.
 
     Args:
-        out: the dataset's folder, made if missing; empty, or of an earlier run with the same seed.
-        cameras: how many of the thirteen cameras, 1 to 13.
-        seed: all chance comes from it, 0 or more; the same seed gives the same bytes.
-        workers: processes; the number of processors by default. They do not change a byte.
-        progress: told (frames done, frames in all) whenever a video is done.
+        out: folder of the dataset, created if missing. It must be empty or from an earlier run with the same seed.
+        cameras: number of cameras, 1 to 13.
+        seed: seed of all random numbers, >= 0; the same seed gives the same bytes.
+        workers: number of processes; None means the number of processors. It does not change any byte.
+        progress: called with (frames done, frames in total) whenever a video is done.
 
     Raises:
         SettingsError: `cameras`, `seed` or `workers` is out of range.
-        DataError: the disk is full, `out` may not be written, or it holds a campus made otherwise.
+        DataError: the disk is full, `out` may not be written, or it holds a campus with other settings.
     """
     if not 1 <= cameras <= len(CAMERAS):
         raise SettingsError(f"cameras is {cameras}: the campus has 1 to {len(CAMERAS)} of them.")
@@ -78,7 +78,7 @@ def generate_campus(
 
 
 def _claim(out: Path, cameras: int, seed: int) -> None:
-    """Write down what `out` holds; refuse to mix it with something else. Sweeps up after a killed run."""
+    """Record what `out` holds, refuse to mix it with something else, and remove what a killed run left."""
     note = out / "campus.json"
     if note.exists():
         held = json.loads(note.read_text(encoding="utf-8"))
@@ -98,7 +98,7 @@ def _claim(out: Path, cameras: int, seed: int) -> None:
 
 
 def encode_jpeg(frame: NDArray[np.uint8]) -> bytes:
-    """A picture (H, W, 3) uint8 RGB as JPEG (integer transform: the same bytes with and without vector units)."""
+    """Encode a picture, uint8 (H, W, 3) RGB, as JPEG with the integer transform, which is exact on every machine."""
     done, data = cv2.imencode(
         ".jpg", np.ascontiguousarray(frame[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
     )
@@ -108,7 +108,7 @@ def encode_jpeg(frame: NDArray[np.uint8]) -> bytes:
 
 
 def _write_video(job: tuple[Path, Video]) -> None:
-    """Make those files of one video that are not there."""
+    """Write the files of one video that are missing."""
     out, video = job
     if video.split == "test":
         _write_test(out, video)
@@ -117,7 +117,7 @@ def _write_video(job: tuple[Path, Video]) -> None:
 
 
 def _write_avi(path: Path, pictures: Iterator[bytes]) -> None:
-    """JPEG pictures as a Motion JPEG film; the container holds no date, version or random number."""
+    """Write JPEG pictures as Motion JPEG; the container holds no date, version or random number."""
     with (
         atomic_path(path) as temporary,
         av.open(str(temporary), "w", format="avi", options={"fflags": "+bitexact"}) as film,
@@ -155,7 +155,7 @@ def _write_test(out: Path, video: Video) -> None:
 
 
 def _write_frames(folder: Path, making: Path, pictures: list[Picture]) -> None:
-    """The pictures of a video, complete or not at all: the folder gets its name when the last one is in it."""
+    """Write the pictures of a video completely or not at all: the folder gets its name when the last one is in it."""
     with explain_write_errors(folder):
         making.mkdir()
         for number, picture in enumerate(pictures):
@@ -165,7 +165,7 @@ def _write_frames(folder: Path, making: Path, pictures: list[Picture]) -> None:
 
 
 def _intervals(name: str, pictures: list[Picture]) -> str:
-    """Rows of the table of anomalies: each kind from where it comes into sight to where it leaves."""
+    """Build the rows of the table of anomalies: each kind from where it becomes visible to where it disappears."""
     rows = []
     for kind in KINDS:
         seen = [number for number, picture in enumerate(pictures) if kind in picture.sightings]

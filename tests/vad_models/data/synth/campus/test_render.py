@@ -14,7 +14,8 @@ from vad_models.data.synth.campus.script import Video, videos_of
 from vad_models.data.synth.campus.view import HEIGHT, WIDTH, View
 from vad_models.data.synth.campus.writer import encode_jpeg
 
-# Of camera 1, seed 7. Where a change to the drawing is meant: change this, _VERSION in writer.py, and data.dvc.
+# SHA-256 of frames of camera 1, seed 7. After an intended change to the drawing, change this, `_VERSION` in writer.py,
+# and data.dvc.
 PINNED = "5e54717ff5daaf1aa2ca34bb0c503336c4f6df6d2fd1c3ef7eadf187a9537334"
 
 
