@@ -234,6 +234,6 @@ def test_ms_ssim_joins_the_loss_where_frames_are_large_enough() -> None:
     parts = losses["intensity"] + losses["gradient"] + losses["similarity"]
     assert 0 < losses["similarity"] <= 1 and torch.isclose(losses["loss"], parts)
     with pytest.raises(
-        SettingsError, match="176 pixels or more a side, and these are 32x48x1: set similarity"
+        SettingsError, match="at least 176 pixels per side, and these are 32x48x1: set similarity"
     ):
         build(similarity=1.0)

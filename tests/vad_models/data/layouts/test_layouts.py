@@ -77,7 +77,7 @@ def test_a_folder_in_no_layout_is_told_what_layouts_look_for(tmp_path: Path) -> 
 def test_a_folder_in_two_layouts_is_not_guessed(footage: Any, tmp_path: Path) -> None:
     footage.avenue(tmp_path)
     footage.frames_folder(tmp_path)
-    with pytest.raises(DataError, match="could be avenue and frames_folder: name one"):
+    with pytest.raises(DataError, match="could be avenue and frames_folder: choose one"):
         recognise(tmp_path)
     assert open_dataset(tmp_path, layout="avenue").layout == "avenue"
 
