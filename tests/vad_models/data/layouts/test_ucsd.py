@@ -45,7 +45,7 @@ def test_the_folder_above_will_do(footage: Any, tmp_path: Path, subset: str) -> 
 def test_two_datasets_below_one_folder_are_not_guessed(footage: Any, tmp_path: Path) -> None:
     footage.ucsd(tmp_path / "UCSDped1")
     footage.ucsd(tmp_path / "UCSDped2")
-    with pytest.raises(DataError, match="holds UCSDped1 and UCSDped2: name one"):
+    with pytest.raises(DataError, match="holds UCSDped1 and UCSDped2: give the path of one"):
         open_dataset(tmp_path)
 
 
