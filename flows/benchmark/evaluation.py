@@ -41,6 +41,7 @@ def evaluate(project: Project, dataset: str) -> list[Promotion]:
             f"no job of {dataset} is finished with these settings: run `vad benchmark --dataset {dataset}`."
         )
     results = build_results(jobs)
+    results["command"] = results["command"].str.replace(r"^vad\b", paths.program, regex=True)
     write_results(results, paths.results / f"{dataset}.csv")
     refresh_readme(paths.root / "README.md", dataset, readme_table(results))
     write_json(paths.metrics / f"{dataset}.json", _metrics(results))

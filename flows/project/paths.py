@@ -23,6 +23,11 @@ class Paths:
         return self.root / self.settings_name
 
     @property
+    def program(self) -> str:
+        """How a command of this project begins: `vad`, with the file of settings where it is not `params.yaml`."""
+        return "vad" if self.settings_name == "params.yaml" else f"vad --params {self.settings_name}"
+
+    @property
     def method_settings(self) -> Path:
         """Settings of the benchmark's methods as they apply to a dataset, `settings/<dataset>/<method>.json`."""
         return self.root / "settings"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.results.tables import read_results
 from tests.conftest import PARAMS
 
 OTHER = PARAMS.replace("seeds: [0]", "seeds: [7]").replace("bootstrap: 20", "bootstrap: 10")
@@ -63,3 +64,5 @@ def test_jobs_in_processes_have_the_settings_of_the_file_that_is_named(
     ]
     assert {json.loads(file.read_text())["evaluation"]["bootstrap"] for file in metrics} == {10}
     assert (project_root / "reports/blobs/index.html").exists()
+    commands = read_results(project_root / "results/blobs.csv")["command"]
+    assert all(command.startswith("vad --params other.yaml ") for command in commands)

@@ -94,6 +94,8 @@ def test_every_command_explains_itself_with_an_example(command: str) -> None:
         (("data", "synth", "station"), r"no synthetic footage 'station': campus is the only one"),
         (("score", "x.mp4", "--model", "runs/none"), r"runs/none has no job\.json"),
         (("--params", "other/params.yaml", "ingest", "blobs"), r"other/params\.yaml is missing"),
+        (("--params", "other.yaml", "worker"), r"start it without --params, .* parameter root=other\.yaml"),
+        (("ingest", "blob"), r"there is no data/blob: did you mean blobs\?"),
     ],
 )  # fmt: skip
 def test_an_error_is_one_sentence_and_exit_code_1(

@@ -45,6 +45,16 @@ def test_the_commit_is_named_and_changed_sources_make_it_dirty(checkout: Paths) 
     assert git_commit(checkout) == f"{clean}-dirty"
 
 
+def test_changed_settings_make_the_commit_dirty(checkout: Paths) -> None:
+    clean = git_commit(checkout)
+    (checkout.root / "other.yaml").write_text("a: 1\n")
+    assert git_commit(checkout) == clean
+    assert git_commit(Paths(checkout.root, "other.yaml")) == f"{clean}-dirty"
+    (checkout.root / "params/methods").mkdir(parents=True)
+    (checkout.root / "params/methods/ffp.yaml").write_text("demo: {}\n")
+    assert git_commit(checkout) == f"{clean}-dirty"
+
+
 def test_outside_git_the_code_is_untracked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert git_commit(Paths(tmp_path)) == "untracked"
