@@ -19,16 +19,12 @@ from prefect.futures import PrefectFuture
 
 from flows.benchmark import stages
 from flows.benchmark.evaluation import evaluate
-from flows.benchmark.jobs import (
-    alone_with,
-    is_finished,
-    plan,
-    run,
-)
+from flows.benchmark.jobs import alone_with, is_finished, plan, run
 from flows.benchmark.report import write_report
 from flows.benchmark.validation import validate
 from flows.execution.locks import alone
 from flows.execution.progress import watch
+from flows.execution.retries import RETRIES_OF_A_JOB
 from flows.execution.slots import in_slot, task_runner, threads_of_a_job
 from flows.project.project import Project
 from flows.tracking.runs import find_finished, prepare_tracking
@@ -51,9 +47,9 @@ def benchmark(
 
     Args:
         dataset: name of a folder in `data/`.
-        methods: default: `benchmark.methods` of params.yaml.
-        cameras: default: all.
-        seeds: default: the dataset's.
+        methods: None means `benchmark.methods` of params.yaml.
+        cameras: None means all.
+        seeds: None means the dataset's.
         root: the folder of the project, or another file than its params.yaml.
 
     Raises:
@@ -80,9 +76,9 @@ def train(
 
     Args:
         dataset: name of a folder in `data/`, derived.
-        methods: default: `benchmark.methods` of params.yaml.
-        cameras: default: all.
-        seeds: default: the dataset's.
+        methods: None means `benchmark.methods` of params.yaml.
+        cameras: None means all.
+        seeds: None means the dataset's.
         root: the folder of the project, or another file than its params.yaml.
 
     Raises:
@@ -127,25 +123,12 @@ def _fingerprint(context: Any, parameters: dict[str, Any]) -> str:
     return job.fingerprint
 
 
-def _may_help(task: Any, run: Any, state: Any) -> bool:
-    """Whether to try a job again: what a person has to mend fails the same way twice."""
-    try:
-        state.result()
-    except VadError:
-        return False
-    except Exception:
-        return True
-    return False
-
-
 @task(
     task_run_name="{job.title}",
-    retries=2,
-    retry_delay_seconds=[5, 30],
-    retry_condition_fn=_may_help,
     cache_key_fn=_fingerprint,
     persist_result=True,
     result_serializer="json",
+    **RETRIES_OF_A_JOB,
 )
 def train_job(job: Job, project: Project, threads: int, work: Callable[..., object] = run_job) -> str:
     """Train, score, measure and log one job; returns its MLflow run."""
@@ -176,14 +159,14 @@ def train_jobs(project: Project, jobs: Sequence[Job], work: Callable[..., object
 def _train_at_once(project: Project, jobs: Sequence[Job], work: Callable[..., object]) -> None:
     unfinished = [job for job in jobs if not is_finished(job, project)]
     threads = threads_of_a_job(len(unfinished))
-    # A result that Prefect remembers is of no use when the job's directory is gone: then it is computed anew.
-    anew = train_job.with_options(refresh_cache=True)
-    futures = {job.title: anew.submit(job, project, threads, work) for job in unfinished}
+    # A result that Prefect remembers is of no use when the job's directory is gone: then it is computed again.
+    train_again = train_job.with_options(refresh_cache=True)
+    futures = {job.title: train_again.submit(job, project, threads, work) for job in unfinished}
     for job in jobs:
         if job.title not in futures:
             # What Prefect remembers is a run in MLflow; another server, or a new database, has none of that job.
             logged = find_finished(project.paths, job.dataset, job.fingerprint) is not None
-            (train_job if logged else anew)(job, project, threads, work)
+            (train_job if logged else train_again)(job, project, threads, work)
     ended: set[str] = set()
     for title, future in futures.items():
         future.add_done_callback(partial(_note, ended, title))
@@ -203,7 +186,7 @@ def _note(ended: set[str], title: str, _: PrefectFuture[Any]) -> None:
 
 
 def _failure(future: PrefectFuture[Any]) -> str | None:
-    """Why a job failed, in words; none if it did not."""
+    """Why a job failed, in words; None if it did not."""
     try:
         outcome = future.result(raise_on_failure=False)
     except Exception as lost:  # every engine has its own, as BrokenProcessPool and Dask's KilledWorker
