@@ -1,6 +1,6 @@
 """One training on several devices of a host: each takes its share of every batch (data-parallel training, DDP).
 
-    in_ranks                          starts a process a device (a rank), and gives their outcome back
+    in_ranks                          starts one process per device (a rank), and gives their outcome back
       -> Share                        which sequences of a batch are the rank's, and what they weigh in the whole
       -> share_batch_norm             statistics of the whole batch, not of the share
       -> strategy                     Lightning's DDP: gradients are averaged over the ranks
@@ -30,6 +30,7 @@ from torch.multiprocessing.spawn import ProcessException, start_processes
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vad_models.contract import Method
+from vad_models.devices import Resources
 from vad_models.errors import VadError
 
 __all__ = ["ALONE", "Share", "in_ranks", "share_batch_norm", "strategy"]
@@ -70,22 +71,34 @@ def strategy(share: Share) -> Any:
     return "auto" if share == ALONE else DDPStrategy(find_unused_parameters=True)
 
 
+@dataclass(frozen=True)
+class _Task:
+    """What the processes of a training are told."""
+
+    work: Callable[..., Any]
+    method: Method
+    request: Any
+    resources: Resources
+    threads: int
+    folder: str
+    messages: Any
+
+
 def in_ranks(
     work: Callable[..., Any],
     method: Method,
-    *args: Any,
-    device: str,
-    devices: int,
+    request: Any,
+    resources: Resources,
     on_epoch: Callable[[Any], None] | None,
 ) -> Any:
-    """Call `work(method, *args, device, share, on_epoch)` in `devices` processes of this host that train together.
+    """Call `work(method, request, resources, share, on_epoch)` in processes of this host that train together.
 
     Args:
         work: a function of a module, so that another process can import it.
         method: gets the trained weights of the first rank.
-        args: of `work`; they must be picklable.
-        device: Lightning's accelerator.
-        devices: processes; on a GPU each takes one, and the CPU's threads are divided among them.
+        request: of `work`; picklable.
+        resources: one process per device is started; on a GPU each takes one, and the CPU's threads are divided among
+            them.
         on_epoch: called in this process, with what the first rank reports.
 
     Returns:
@@ -95,11 +108,11 @@ def in_ranks(
         VadError: `work` raised it.
         ProcessException: a process failed otherwise or was killed; the others are ended.
     """
-    threads = max(1, torch.get_num_threads() // devices)
+    threads = max(1, torch.get_num_threads() // resources.devices)
     messages = get_context("spawn").SimpleQueue()
     with TemporaryDirectory() as folder:
-        fixed = (devices, threads, folder, messages, work, method, args, device)
-        ranks = start_processes(_rank, fixed, nprocs=devices, join=False, start_method="spawn")
+        task = _Task(work, method, request, resources, threads, folder, messages)
+        ranks = start_processes(_rank, (task,), nprocs=resources.devices, join=False, start_method="spawn")
         outcomes: list[Any] = []
 
         def listen() -> None:
@@ -117,7 +130,7 @@ def in_ranks(
                 listen()
             listen()
         except ProcessException:
-            listen()  # an error that a person can mend says more
+            listen()  # an error that a person can fix says more
             raise
         finally:
             for process in ranks.processes:
@@ -126,17 +139,7 @@ def in_ranks(
     return outcomes[0]
 
 
-def _rank(
-    rank: int,
-    ranks: int,
-    threads: int,
-    folder: str,
-    messages: Any,
-    work: Callable[..., Any],
-    method: Method,
-    args: tuple[Any, ...],
-    device: str,
-) -> None:
+def _rank(rank: int, task: _Task) -> None:
     """The life of a process."""
     # It comes with Ctrl-C, and when the process that asked for the training dies (torch.multiprocessing sees to that).
     # Then nothing may be written any more: another process may have begun to resume the training.
@@ -144,24 +147,25 @@ def _rank(
     asked_by = parent_process()
     if asked_by is None or not asked_by.is_alive():
         return  # it died while this process was starting, before there was anything to send the signal
-    torch.set_num_threads(threads)
-    method = copy.deepcopy(method)  # torch hands tensors over in memory that all processes write to
+    torch.set_num_threads(task.threads)
+    method = copy.deepcopy(task.method)  # torch hands tensors over in memory that all processes write to
     os.environ["LOCAL_RANK"] = str(rank)  # tells Lightning that the processes are there
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    backend = "nccl" if device != "cpu" and torch.cuda.is_available() else "gloo"
+    ranks = task.resources.devices
+    backend = "nccl" if task.resources.device != "cpu" and torch.cuda.is_available() else "gloo"
     distributed.init_process_group(
-        backend, init_method=f"file://{folder}/rendezvous", rank=rank, world_size=ranks
+        backend, init_method=f"file://{task.folder}/rendezvous", rank=rank, world_size=ranks
     )
     try:
         share_batch_norm(method)
-        report = (lambda epoch: messages.put(("epoch", epoch))) if rank == 0 else None
-        outcome = work(method, *args, device, Share(rank, ranks), report)
+        report = (lambda epoch: task.messages.put(("epoch", epoch))) if rank == 0 else None
+        outcome = task.work(method, task.request, task.resources, Share(rank, ranks), report)
     except VadError as error:
-        messages.put(("error", error))
+        task.messages.put(("error", error))
         raise
     if rank == 0:
-        torch.save(method.state_dict(), Path(folder, _WEIGHTS))
-        messages.put(("outcome", outcome))
+        torch.save(method.state_dict(), Path(task.folder, _WEIGHTS))
+        task.messages.put(("outcome", outcome))
     distributed.destroy_process_group()
 
 

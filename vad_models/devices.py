@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
-__all__ = ["cuda_devices", "describe"]
+__all__ = ["ALL_OF_IT", "Resources", "cuda_devices", "describe"]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a job may use of this machine. Numbers do not depend on it, up to rounding.
+
+    Attributes:
+        threads: of torch, in the job's process; None means one per core.
+        device: Lightning's accelerator: `auto`, `cpu`, `gpu`, ...
+        devices: how many of these, on this host. Each takes its share of every batch, in a process of its own; see
+            `vad_models.ddp`.
+        features: folder that features of fixed networks are kept in, for all trainings; None means that they are not
+            kept.
+    """
+
+    threads: int | None = None
+    device: str = "auto"
+    devices: int = 1
+    features: Path | None = None
+
+
+ALL_OF_IT = Resources()
+"""All cores, and one accelerator where there is one."""
 
 
 def cuda_devices() -> list[str]:

@@ -17,12 +17,13 @@ import torch
 
 from vad_models.contract import Method
 from vad_models.data.clips import Excerpt
+from vad_models.devices import Resources
 from vad_models.errors import DataError
 from vad_models.methods import build_method
 from vad_models.scoring import score_video
 from vad_models.settings import FrameSize
 from vad_models.streaming import Stream
-from vad_models.training import train
+from vad_models.training import TrainingRequest, train
 
 __all__ = ["SharingSpeed", "StreamingSpeed", "measure_sharing", "measure_streaming"]
 
@@ -148,7 +149,8 @@ def _train_once(
     torch.set_num_threads(threads)
     started = time.perf_counter()
     with TemporaryDirectory() as folder:
-        train(build_method(method, settings, size), training, [], Path(folder), 0, device="cpu")
+        request = TrainingRequest(training, [], Path(folder), seed=0)
+        train(build_method(method, settings, size), request, Resources(device="cpu"))
     return time.perf_counter() - started
 
 

@@ -1,49 +1,53 @@
-"""Training one method on one camera's normal video. Lightning runs the loop; a killed training resumes exactly.
+"""Training one method on one camera's normal video, through all phases of the method.
 
-Everything random is seeded by (seed, phase, epoch, step), and a checkpoint is written after each epoch, so that
-a training that was killed and resumed ends with the numbers of one that was not.
+Everything random is seeded by (seed, phase, epoch, step), and a phase goes on from its last checkpoint
+(`vad_models.phase_training`), so that a training that was killed and resumed ends with the numbers of one that was not.
 """
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lightning
 import numpy as np
 import pandas as pd
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
-from torch import Tensor
-from torch.utils.data import DataLoader
 
-from vad_models.contract import Features, Method, Phase
-from vad_models.data.clips import Excerpt, SequenceBatches, SequenceIndex
+from vad_models.contract import Method
+from vad_models.data.clips import Excerpt
 from vad_models.data.frozen_features import FrozenFeatures
-from vad_models.ddp import ALONE, Share, in_ranks, strategy
+from vad_models.ddp import ALONE, Share, in_ranks
+from vad_models.devices import ALL_OF_IT, Resources
+from vad_models.phase_training import PhaseRequest, Trainee, descend, seed_of, was_begun
 from vad_models.scoring import score_video
 
-__all__ = ["EpochReport", "Training", "train"]
+__all__ = ["EpochReport", "OnEpoch", "Training", "TrainingRequest", "train"]
 
-_CHECKPOINT = "last.ckpt"
-_HOLDOUT_SEQUENCES = 32
-"""Held-out sequences that an epoch's held-out loss is the mean of."""
 
-log = logging.getLogger(__name__)
-logging.getLogger("lightning.pytorch").setLevel(
-    logging.WARNING
-)  # devices and tips, at every phase of every job
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What to train on.
+
+    Attributes:
+        training: normal video that is trained on.
+        holdout: normal video that is not; its loss is logged, and `Method.calibrate` gets its scores.
+        checkpoints: folder for the last checkpoint of each phase; the caller keeps it until the result is safe.
+        seed: of everything random.
+        mirror: whether to mirror every other batch, by chance; phases on frozen features do not.
+    """
+
+    training: Sequence[Excerpt]
+    holdout: Sequence[Excerpt]
+    checkpoints: Path
+    seed: int
+    mirror: bool = False
 
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What an epoch ended with: `done` of `total` epochs over all phases, and the means of what was logged."""
+    """The end of an epoch: `done` of `total` epochs over all phases, and the means of what was logged."""
 
     phase: str
     epoch: int
@@ -52,12 +56,15 @@ class EpochReport:
     losses: dict[str, float]
 
 
+OnEpoch = Callable[[EpochReport], None]
+
+
 @dataclass(frozen=True)
 class Training:
     """Outcome of a training.
 
     Attributes:
-        history: one row an epoch: phase, epoch, and the mean of every logged scalar, `holdout_loss` among them.
+        history: one row per epoch: phase, epoch, and the mean of every logged scalar, `holdout_loss` among them.
         minutes: wall-clock time spent in the epochs, over all resumptions.
         frames_per_second: training frames through the loss per second of that time.
     """
@@ -69,301 +76,93 @@ class Training:
 
 def train(
     method: Method,
-    training: Sequence[Excerpt],
-    holdout: Sequence[Excerpt],
-    checkpoints: Path,
-    seed: int,
-    *,
-    mirror: bool = False,
-    features: Path | None = None,
-    device: str = "auto",
-    devices: int = 1,
-    on_epoch: Callable[[EpochReport], None] | None = None,
+    request: TrainingRequest,
+    resources: Resources = ALL_OF_IT,
+    on_epoch: OnEpoch | None = None,
 ) -> Training:
     """Train and calibrate `method` in place, through all its phases, from its last checkpoint where there is one.
 
+    On several devices, gradients and the statistics of batch normalisation are those of the whole batch. The result is
+    that of one device, up to rounding, where the loss is a mean over the batch (`vad_models.ddp`).
+
     Args:
         method: freshly built.
-        training: normal video that is trained on.
-        holdout: normal video that is not; its loss is logged, and `Method.calibrate` gets its scores.
-        checkpoints: folder for the last checkpoint of each phase; kept by the caller until the result is safe.
-        seed: of everything random.
-        mirror: mirror every other batch, by chance; not in phases that train on frozen features.
-        features: folder that frozen features with a name are kept in, for all trainings; none: nowhere.
-        device: Lightning's accelerator: `auto`, `cpu`, `gpu`, ...
-        devices: how many of these, on this host. Each takes its share of every batch, in a process of its own;
-            gradients and the statistics of batch normalisation are those of the whole batch (`vad_models/ddp.py`). The
-            result is that of one device, up to rounding, where the loss is a mean over the batch.
+        request: what to train on, and from which seed.
+        resources: the devices, and where features of fixed networks are kept.
         on_epoch: called after each epoch.
 
     Raises:
         DataError: the video is too short for the method's sequences.
     """
-    what = (training, holdout, checkpoints, seed, mirror, features)
-    if devices > 1 and any(phase.epochs for phase in method.phases().values()):
-        outcome: Training = in_ranks(
-            _train_share, method, *what, device=device, devices=devices, on_epoch=on_epoch
-        )
+    if resources.devices > 1 and any(phase.epochs for phase in method.phases().values()):
+        outcome: Training = in_ranks(_train_share, method, request, resources, on_epoch)
         method.eval()
         return outcome
-    return _train_share(method, *what, device, ALONE, on_epoch)
+    return _train_share(method, request, resources, ALONE, on_epoch)
+
+
+@dataclass(frozen=True)
+class _PhaseReports:
+    """Reports the epochs of one phase, after `before` epochs of earlier phases, of `total`."""
+
+    phase: str
+    before: int
+    total: int
+    on_epoch: OnEpoch | None
+
+    def __call__(self, epoch: int, losses: dict[str, float]) -> None:
+        if self.on_epoch is not None:
+            self.on_epoch(EpochReport(self.phase, epoch, self.before + epoch + 1, self.total, losses))
 
 
 def _train_share(
-    method: Method,
-    training: Sequence[Excerpt],
-    holdout: Sequence[Excerpt],
-    checkpoints: Path,
-    seed: int,
-    mirror: bool,
-    features: Path | None,
-    device: str,
-    share: Share,
-    on_epoch: Callable[[EpochReport], None] | None,
+    method: Method, request: TrainingRequest, resources: Resources, share: Share, on_epoch: OnEpoch | None
 ) -> Training:
     """`train` on one device, with a share of every batch; all but the gradients is the same in all shares."""
-    frames = [excerpt.array() for excerpt in training]
-    held = [excerpt.array() for excerpt in holdout]
+    frames = [excerpt.array() for excerpt in request.training]
+    held = [excerpt.array() for excerpt in request.holdout]
     method.fit_statistics(frames)
     phases = method.phases()
     total = sum(phase.epochs for phase in phases.values())
     rows: list[dict[str, Any]] = []
     seconds, seen = 0.0, 0
 
-    folders = [checkpoints / f"{index}-{name}" for index, name in enumerate(phases)]
+    folders = [request.checkpoints / f"{index}-{name}" for index, name in enumerate(phases)]
     for index, (name, phase) in enumerate(phases.items()):
         sources: Sequence[Any] = frames
         held_sources: Sequence[Any] = held
         if phase.frozen_features:
-            kept = FrozenFeatures(method, name, features)
-            sources, held_sources = kept.of(training), kept.of(holdout)
-        trainee = _Trainee(method, name, phase, sources, held_sources, _seed(seed, index), mirror, share)
-        if phase.fit_sequences and not any((folder / _CHECKPOINT).exists() for folder in folders[index:]):
+            kept = FrozenFeatures(method, name, resources.features)
+            sources, held_sources = kept.of(request.training), kept.of(request.holdout)
+        trainee = Trainee(
+            method,
+            PhaseRequest(name, phase, sources, held_sources, seed_of(request.seed, index), request.mirror),
+            share,
+            _PhaseReports(name, len(rows), total, on_epoch),
+        )
+        if phase.fit_sequences and not any(was_begun(folder) for folder in folders[index:]):
             trainee.fit_in_closed_form()
-        done_before = len(rows)
-
-        def report(
-            epoch: int, losses: dict[str, float], phase: str = name, before: int = done_before
-        ) -> None:
-            if on_epoch is not None:
-                on_epoch(EpochReport(phase, epoch, before + epoch + 1, total, losses))
-
-        trainee.on_epoch = report
         if phase.epochs:
-            _descend(trainee, folders[index], device)
+            descend(trainee, folders[index], resources.device)
         rows += [{"phase": name, "epoch": epoch, **losses} for epoch, losses in enumerate(trainee.history)]
         seconds += trainee.seconds
         seen += trainee.frames_seen
 
     method.eval()
-    long_enough = [video for video in held if len(video) >= method.clip.frames]
-    if method.calibrated_on and long_enough:
-        scores = [score_video(method, video, method.calibrated_on).signals for video in long_enough]
-        method.calibrate(
-            {
-                signal: torch.from_numpy(np.concatenate([one[signal] for one in scores]))
-                for signal in method.calibrated_on
-            }
-        )
+    _calibrate(method, held)
     history = pd.DataFrame(rows) if rows else pd.DataFrame(columns=["phase", "epoch"])
     return Training(history, seconds / 60, seen / max(seconds, 1e-9))
 
 
-class _Trainee(lightning.LightningModule):
-    """One phase of one method, as Lightning wants it."""
-
-    def __init__(
-        self,
-        method: Method,
-        name: str,
-        phase: Phase,
-        sources: Sequence[Any],
-        held: Sequence[Any],
-        seed: int,
-        mirror: bool,
-        share: Share,
-    ) -> None:
-        super().__init__()
-        self.method = method
-        self.name = name
-        self.phase = phase
-        self.seed = seed
-        self.mirror = mirror and not phase.frozen_features
-        self.share = share
-        self.on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, losses: None
-        self.history: list[dict[str, float]] = []
-        self.seconds = 0.0
-        self.frames_seen = 0
-        self._sources = sources
-        self._index = SequenceIndex([len(_first(source)) for source in sources], phase.sequence)
-        self._plan = self._index.epoch(phase, seed)
-        self._batches = SequenceBatches(sources, phase.sequence, [share.of(batch) for batch in self._plan])
-        self._held = self._held_out_batches(held)
-        self._sums: dict[str, Tensor] = {}
-        self._steps = 0
-        self._started = 0.0
-        torch.manual_seed(seed)
-        self._trained = method.begin(name)
-
-    def _held_out_batches(self, held: Sequence[Any]) -> list[Features]:
-        """A few batches of held-out sequences, the same for every epoch; none where the held-out video is too short."""
-        long_enough = [source for source in held if len(_first(source)) >= self.phase.sequence]
-        if not long_enough:
-            return []
-        index = SequenceIndex([len(_first(source)) for source in long_enough], self.phase.sequence)
-        picks = index.spread(_HOLDOUT_SEQUENCES)
-        batches = [
-            picks[first : first + self.phase.batch] for first in range(0, len(picks), self.phase.batch)
-        ]
-        return list(SequenceBatches(long_enough, self.phase.sequence, batches))
-
-    def fit_in_closed_form(self) -> None:
-        """Give the method the features of sequences from all over the training video."""
-        started = time.perf_counter()
-        picks = self._index.spread(self.phase.fit_sequences)
-        self.method.eval()
-        with torch.no_grad():
-            parts = [
-                self._encoded(one)
-                for one in SequenceBatches(self._sources, self.phase.sequence, [[pick] for pick in picks])
-            ]
-            self.method.fit({key: torch.cat([part[key] for part in parts]) for key in parts[0]}, self.name)
-        self.method.train()
-        self.frames_seen += len(picks) * self.phase.sequence
-        self.seconds += time.perf_counter() - started
-
-    def configure_optimizers(self) -> Any:
-        kind = {"adam": torch.optim.AdamW, "rmsprop": torch.optim.RMSprop}[self.phase.optimiser]
-        optimiser = kind(self._trained, lr=self.phase.learning_rate, weight_decay=self.phase.weight_decay)
-        steps = len(self._batches) * self.phase.epochs
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(self.phase, step, steps))
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-    def train_dataloader(self) -> DataLoader[Features]:
-        return DataLoader(self._batches, batch_size=None)
-
-    def on_train_epoch_start(self) -> None:
-        self._plan = self._index.epoch(self.phase, _seed(self.seed, self.current_epoch))
-        self._batches.batches = [self.share.of(batch) for batch in self._plan]
-        self._sums, self._steps, self._started = {}, 0, time.perf_counter()
-
-    def on_train_batch_start(self, batch: Features, batch_index: int) -> None:
-        # Here and not at the start of the epoch: what else draws numbers in between differs after a resumption.
-        torch.manual_seed(_seed(self.seed, self.current_epoch, batch_index))
-
-    def training_step(self, batch: Features, batch_index: int) -> Tensor:
-        mirrored = self.mirror and bool(torch.rand(()) < 0.5)
-        if self.share.rank:
-            # Sequences of different ranks differ in what else is drawn for them.
-            torch.manual_seed(_seed(self.seed, self.current_epoch, batch_index, self.share.rank))
-        if mirrored:
-            self.method.mirror()
-            losses = self._losses({"frames": batch["frames"].flip(-2)})
-            self.method.mirror()
-        else:
-            losses = self._losses(batch)
-        weight = self.share.weight(self._plan[batch_index])
-        for key, value in losses.items():
-            self._sums[key] = (
-                self._sums.get(key, torch.zeros((), device=value.device)) + weight * value.detach()
-            )
-        self._steps += 1
-        self.frames_seen += self.phase.batch * self.phase.sequence
-        return losses["loss"] * (weight * self.share.ranks)  # gradients are averaged over the ranks
-
-    def on_train_batch_end(self, outputs: Any, batch: Features, batch_index: int) -> None:
-        self.method.after_step(self.name)
-
-    def on_train_epoch_end(self) -> None:
-        means = {key: float(self.share.total(value)) / self._steps for key, value in self._sums.items()}
-        self.seconds += time.perf_counter() - self._started
-        if self._held:
-            means["holdout_loss"] = self._holdout_loss()
-        if (sentence := self.method.warning(means)) is not None:
-            log.warning(
-                "%s, phase %s, epoch %d: %s", self.method.name, self.name, self.current_epoch + 1, sentence
-            )
-        self.history.append(means)
-        self.on_epoch(self.current_epoch, means)
-
-    @torch.no_grad()
-    def _holdout_loss(self) -> float:
-        training = {module: module.training for module in self.method.modules()}
-        self.method.eval()
-        losses = [
-            float(self._losses({key: value.to(self.device) for key, value in batch.items()})["loss"])
-            for batch in self._held
-        ]
-        for module, was_training in training.items():
-            module.training = was_training
-        return sum(losses) / len(losses)
-
-    def _losses(self, batch: Features) -> dict[str, Tensor]:
-        return self.method.loss(self._encoded(batch), self.name)
-
-    def _encoded(self, batch: Features) -> Features:
-        """Features (B, L, ...) of a batch of stored frames, or of features that were frozen before."""
-        if self.phase.frozen_features:
-            return {key: values.to(torch.float32) for key, values in batch.items()}
-        stored = batch["frames"]
-        frames = stored.movedim(-1, -3).flatten(0, 1).to(torch.float32).div_(255)
-        features = self.method.encode(frames, self.name)
-        return {key: values.unflatten(0, stored.shape[:2]) for key, values in features.items()}
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["progress"] = {
-            "history": self.history,
-            "seconds": self.seconds,
-            "frames_seen": self.frames_seen,
+def _calibrate(method: Method, held: Sequence[np.ndarray]) -> None:
+    """Give the method the scores of held-out video that it wants, where that is long enough."""
+    long_enough = [video for video in held if len(video) >= method.clip.frames]
+    if not method.calibrated_on or not long_enough:
+        return
+    scores = [score_video(method, video, method.calibrated_on).signals for video in long_enough]
+    method.calibrate(
+        {
+            signal: torch.from_numpy(np.concatenate([one[signal] for one in scores]))
+            for signal in method.calibrated_on
         }
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        progress = checkpoint["progress"]
-        self.history = list(progress["history"])
-        self.seconds = progress["seconds"]
-        self.frames_seen = progress["frames_seen"]
-
-
-def _descend(trainee: _Trainee, folder: Path, device: str) -> None:
-    """Run the phase to its end, from `folder/last.ckpt` where there is one (read without unpickling objects)."""
-    last = folder / _CHECKPOINT
-    checkpoint = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-    with warnings.catch_warnings():
-        # Lightning advises about data loader workers and loggers; batches here are slices of memory, and MLflow logs.
-        warnings.simplefilter("ignore")
-        trainer = lightning.Trainer(
-            accelerator=device,
-            devices=trainee.share.ranks,
-            strategy=strategy(trainee.share),
-            use_distributed_sampler=False,
-            precision="32-true",
-            gradient_clip_val=trainee.phase.clip_gradient,
-            max_epochs=trainee.phase.epochs,
-            callbacks=[checkpoint],
-            logger=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-        )
-        trainer.fit(trainee, ckpt_path=last if last.exists() else None, weights_only=True)
-    trainee.method.cpu()
-
-
-def _rate(phase: Phase, step: int, steps: int) -> float:
-    """Factor of the learning rate at `step` of `steps`."""
-    if phase.schedule == "cosine":
-        rise = steps / 10
-        position = step / rise if step < rise else 1 + (step - rise) / (steps - rise)
-        return 0.5 * (1 - float(np.cos(np.pi * min(position, 2.0))))
-    if phase.schedule == "step":
-        return float(0.1 ** (step * phase.epochs // steps // phase.decay_every))
-    return 1.0
-
-
-def _seed(*parts: int) -> int:
-    """A seed that differs wherever any part does."""
-    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "big")
-
-
-def _first(source: np.ndarray | Features) -> np.ndarray | Tensor:
-    return next(iter(source.values())) if isinstance(source, dict) else source
+    )

@@ -170,7 +170,7 @@ def _train_at_once(project: Project, jobs: Sequence[Job], work: Callable[..., ob
     ended: set[str] = set()
     for title, future in futures.items():
         future.add_done_callback(partial(_note, ended, title))
-    watch({job.title: project.directory(job) for job in unfinished}, ended)
+    watch({job.title: project.files(job).progress for job in unfinished}, ended)
     failed = {title: reason for title, future in futures.items() if (reason := _failure(future)) is not None}
     if failed:
         title, reason = next(iter(failed.items()))

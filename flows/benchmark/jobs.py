@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from functools import cache
+from functools import cache, partial
 
 from flows.execution.locks import alone
-from flows.execution.progress import FILE, report_progress
+from flows.execution.progress import report_progress
 from flows.execution.slots import devices_per_job
 from flows.project.project import Project
 from flows.project.provenance import record_provenance
 from flows.results.job_figures import write_job_figures
-from flows.tracking.runs import log_job, running
+from flows.tracking.runs import fill_run, log_job, running
 from flows.tracking.system_metrics import system_metrics
-from vad_models.data.frame_store import FrameStore
-from vad_models.jobs.directory import finished_metrics
+from vad_models.devices import Resources
 from vad_models.jobs.finished import read_finished
 from vad_models.jobs.job import Job
 from vad_models.jobs.matrix import make_jobs
 from vad_models.jobs.run import run_job
 
-__all__ = ["alone_with", "is_finished", "plan", "run"]
+__all__ = ["alone_with", "is_finished", "plan", "resources", "run"]
 
 
 def plan(
@@ -31,22 +30,18 @@ def plan(
     cameras: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
 ) -> list[Job]:
-    """Every job of the matrix (method, camera, seed); none: all that the settings list.
+    """Every job of the matrix (method, camera, seed); None means all that the settings list.
 
     Raises:
         VadError: frames are not derived, or a method, camera or setting is not known.
     """
-
-    @cache
-    def store_of(size: str) -> FrameStore:
-        return FrameStore(project.paths.frames / dataset / size)
-
+    store_of = cache(partial(project.store_of, dataset))
     return make_jobs(project.params, store_of, dataset, methods or None, cameras or None, seeds or None)
 
 
 def is_finished(job: Job, project: Project) -> bool:
     """Whether the job's directory holds its numbers already."""
-    return finished_metrics(job, project.directory(job), project.params.evaluation) is not None
+    return project.files(job).finished_metrics(job, project.params.evaluation) is not None
 
 
 def alone_with(job: Job, project: Project) -> AbstractContextManager[None]:
@@ -54,29 +49,32 @@ def alone_with(job: Job, project: Project) -> AbstractContextManager[None]:
     return alone(project.paths, str(project.directory(job).relative_to(project.paths.root)))
 
 
+def resources(project: Project, threads: int) -> Resources:
+    """What a job may use of this machine: `threads`, and the devices of its slot."""
+    return Resources(threads=threads, devices=devices_per_job(), features=project.paths.features)
+
+
 def run(job: Job, project: Project, threads: int, work: Callable[..., object] = run_job) -> str:
     """Train, score, measure and log a job; returns its MLflow run, which is RUNNING meanwhile.
 
     What is begun is resumed, what is finished is kept. A rehearsal has other `work` done, with the same arguments.
     """
-    directory = project.directory(job)
-    if is_finished(job, project) and (directory / "figures").exists():
-        return log_job(project.paths, read_finished(directory))
+    files = project.files(job)
+    if is_finished(job, project) and files.figures.exists():
+        return log_job(project.paths, read_finished(files.path))
     store = project.store(job)
     with running(project.paths, job) as mlflow_run:
         with system_metrics(project.paths, mlflow_run.info.run_id):
             work(
                 job,
                 store,
-                directory,
+                files.path,
                 project.params.evaluation,
-                threads=threads,
-                devices=devices_per_job(),
-                features=project.paths.features,
-                on_epoch=lambda report: report_progress(directory, report.done, report.total),
+                resources(project, threads),
+                lambda report: report_progress(files.progress, report.done, report.total),
             )
-        (directory / FILE).unlink(missing_ok=True)
-        record_provenance(project.paths, job.dataset, directory)
-        finished = read_finished(directory)
+        files.progress.unlink(missing_ok=True)
+        record_provenance(project.paths, job.dataset, files.path)
+        finished = read_finished(files.path)
         write_job_figures(finished, store)
-        return log_job(project.paths, finished)
+        return fill_run(project.paths, mlflow_run, finished)

@@ -123,7 +123,7 @@ def _cameras(paths: Paths, dataset: str, results: pd.DataFrame, jobs: Sequence[F
     """A section for each camera that a model was trained for."""
     if not jobs:
         return []
-    manifest = read_manifest(paths.frames / dataset / jobs[0].job.frames / "manifest.parquet")
+    manifest = read_manifest(paths.store(dataset, jobs[0].job.frames) / "manifest.parquet")
     cameras = []
     for name in dict.fromkeys(finished.job.camera for finished in jobs):
         videos = manifest if name == "all" else manifest[manifest["camera"] == name]
@@ -186,7 +186,7 @@ def _shown_job(
 
 
 def _job_figures(finished: FinishedJob) -> list[tuple[str, str, str]]:
-    folder = finished.directory / "figures"
+    folder = finished.files.figures
     return [
         (name, text, _data_uri((folder / f"{name}.png").read_bytes(), "image/png"))
         for name, text in JOB_FIGURES.items()

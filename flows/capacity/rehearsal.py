@@ -22,7 +22,7 @@ from flows.project.environment import ServerEnvironment
 from flows.project.paths import Paths
 from flows.project.project import Project
 from flows.project.provenance import record_provenance
-from flows.tracking.runs import log_job, running, tracking_uri
+from flows.tracking.runs import fill_run, running, tracking_uri
 from vad_models.data.manifest import write_manifest
 from vad_models.jobs.finished import read_finished
 from vad_models.jobs.job import Job
@@ -225,8 +225,8 @@ def tracking_seconds(project: Project, jobs: Sequence[Job]) -> float:
         record_provenance(project.paths, job.dataset, directory)
     started = time.perf_counter()
     for job in jobs:
-        with running(project.paths, job):
-            log_job(project.paths, read_finished(project.directory(job)))
+        with running(project.paths, job) as run:
+            fill_run(project.paths, run, read_finished(project.directory(job)))
     return (time.perf_counter() - started) / len(jobs)
 
 

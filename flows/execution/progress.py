@@ -1,4 +1,4 @@
-"""Progress of jobs in other processes: each writes `progress.json` into its directory, the terminal shows them."""
+"""Progress of jobs in other processes: each writes into a file, the terminal shows them."""
 
 from __future__ import annotations
 
@@ -13,35 +13,30 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from vad_models.data.files import write_json
 
-__all__ = ["FILE", "report_progress", "watch"]
-
-FILE = "progress.json"
-"""{"done", "total"} epochs; in the directory of a job that is training."""
+__all__ = ["report_progress", "watch"]
 
 _SECONDS = 0.5
 
 
-def report_progress(directory: Path, done: int, total: int) -> None:
-    """Say that `done` of `total` epochs are trained."""
-    write_json(directory / FILE, {"done": done, "total": total})
+def report_progress(file: Path, done: int, total: int) -> None:
+    """Say in `file` that `done` of `total` epochs are trained."""
+    write_json(file, {"done": done, "total": total})
 
 
-def watch(directories: Mapping[str, Path], ended: Collection[str]) -> None:
-    """Wait until every job is done, with one bar a job that has begun; without a terminal, only wait.
+def watch(files: Mapping[str, Path], ended: Collection[str]) -> None:
+    """Wait until every job is done, with one bar per job that has begun; without a terminal, only wait.
 
     Args:
-        directories: title of a job -> its directory.
+        files: title of a job -> the file that its progress is reported in.
         ended: titles of jobs that have ended, well or badly; it grows meanwhile.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
-        bar_of = {
-            title: bars.add_task(title, total=None, visible=False, start=False) for title in directories
-        }
-        waiting = dict(directories)
+        bar_of = {title: bars.add_task(title, total=None, visible=False, start=False) for title in files}
+        waiting = dict(files)
         while waiting:
-            for title, directory in list(waiting.items()):
-                if (progress := _read(directory / FILE)) is not None:
+            for title, file in list(waiting.items()):
+                if (progress := _read(file)) is not None:
                     bars.start_task(bar_of[title])
                     bars.update(bar_of[title], completed=progress[0], total=progress[1], visible=True)
                 if title in ended:

@@ -57,6 +57,10 @@ class Paths:
         """Frame stores, `<dataset>/<HxWxC>/`."""
         return self.root / "frames"
 
+    def store(self, dataset: str, size: str) -> Path:
+        """The frame store of a dataset at a frame size, `HxWxC`."""
+        return self.frames / dataset / size
+
     @property
     def features(self) -> Path:
         """Features of fixed backbones, `<backbone>/<digest of a video>/`."""

@@ -14,6 +14,7 @@ from vad_models.settings import Params, load_params
 
 if TYPE_CHECKING:
     from vad_models.data.frame_store import FrameStore
+    from vad_models.jobs.directory import JobDirectory
     from vad_models.jobs.job import Job
 
 __all__ = ["Project", "open_raw"]
@@ -45,13 +46,27 @@ class Project:
         Raises:
             DataError: the dataset is not derived at the job's frame size.
         """
+        return self.store_of(job.dataset, job.frames)
+
+    def store_of(self, dataset: str, size: str) -> FrameStore:
+        """The frame store of a dataset at a frame size, `HxWxC`.
+
+        Raises:
+            DataError: the dataset is not derived at that size.
+        """
         from vad_models.data.frame_store import FrameStore
 
-        return FrameStore(self.paths.frames / job.dataset / job.frames)
+        return FrameStore(self.paths.store(dataset, size))
 
     def directory(self, job: Job) -> Path:
         """The folder that holds a job's files."""
         return job.directory(self.paths.runs)
+
+    def files(self, job: Job) -> JobDirectory:
+        """The files in that folder."""
+        from vad_models.jobs.directory import JobDirectory
+
+        return JobDirectory(self.directory(job))
 
 
 def open_raw(paths: Paths, dataset: str) -> RawDataset:

@@ -10,6 +10,7 @@ import yaml
 
 from flows.project.paths import Paths
 from vad_models.data.files import write_json
+from vad_models.jobs.directory import JobDirectory
 
 __all__ = ["data_version", "git_commit", "read_provenance", "record_provenance"]
 
@@ -56,11 +57,11 @@ def data_version(paths: Paths, dataset: str) -> str:
 
 
 def record_provenance(paths: Paths, dataset: str, directory: Path) -> dict[str, str]:
-    """Write `provenance.json` beside a job that was just computed: commit and DVC's version of the data.
+    """Write down where a job that was just computed comes from: commit and DVC's version of the data.
 
     A job keeps the provenance it was computed with: the file is not replaced when the job is used again.
     """
-    file = directory / "provenance.json"
+    file = JobDirectory(directory).provenance
     if not file.exists():
         write_json(file, {"git_commit": git_commit(paths), "data_version": data_version(paths, dataset)})
     return read_provenance(directory)
@@ -68,6 +69,6 @@ def record_provenance(paths: Paths, dataset: str, directory: Path) -> dict[str, 
 
 def read_provenance(directory: Path) -> dict[str, str]:
     """Provenance of a job, `untracked` where none was recorded."""
-    file = directory / "provenance.json"
+    file = JobDirectory(directory).provenance
     recorded: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     return {key: recorded.get(key, UNTRACKED) for key in ("git_commit", "data_version")}

@@ -245,8 +245,8 @@ def _save(finished: FinishedJob, folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="vad-") as temporary:
         detector = Path(temporary) / "detector"
         detector.mkdir()
-        for file in ("model.safetensors", "model.json"):
-            copyfile(finished.directory / file, detector / file)
+        for file in (finished.files.weights, finished.files.description):
+            copyfile(file, detector / file.name)
         calibration = Calibration.of(finished.scores, finished.headline, finished.metrics["threshold"])
         save_calibration(calibration, detector)
         with warnings.catch_warnings():

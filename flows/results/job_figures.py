@@ -38,7 +38,7 @@ def write_job_figures(finished: FinishedJob, store: FrameStore) -> Path:
     `history.png` where there were epochs; `scores.png` where there is test video; where it is labelled also `roc.png`,
     `histogram.png` and `frames.png`: the worst and the best frames with their error maps.
     """
-    folder = finished.directory / "figures"
+    folder = finished.files.figures
     # Drawn aside and renamed: a job that is killed here leaves no folder that looks whole.
     partial = finished.directory / ".figures.partial"
     shutil.rmtree(partial, ignore_errors=True)

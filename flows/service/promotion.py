@@ -131,7 +131,7 @@ def challenge(paths: Paths, jobs: Sequence[Job]) -> Promotion:
 
 def _held_out(paths: Paths, job: Job, clip: ClipSpec) -> list[np.ndarray]:
     """Normal video of the job's camera that is kept out of training, as another model's windows see it."""
-    store = FrameStore(paths.frames / job.dataset / str(clip.size))
+    store = FrameStore(paths.store(job.dataset, str(clip.size)))
     cameras = store.cameras if job.camera == "all" else [job.camera]
     return [
         excerpt.array()

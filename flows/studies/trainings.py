@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flows.benchmark.jobs import alone_with, is_finished
-from flows.execution.slots import devices_per_job, in_slot
+from flows.benchmark.jobs import alone_with, is_finished, resources
+from flows.execution.slots import in_slot
 from flows.project.project import Project
 from flows.project.provenance import record_provenance
 from vad_models.jobs.finished import FinishedJob
@@ -24,9 +24,7 @@ def study_training(project: Project, job: Job, threads: int) -> FinishedJob:
                 project.store(job),
                 directory,
                 project.params.evaluation,
-                threads=threads,
-                devices=devices_per_job(),
-                features=project.paths.features,
+                resources(project, threads),
             )
             record_provenance(project.paths, job.dataset, directory)
     return FinishedJob(job, directory)

@@ -104,7 +104,7 @@ def epoch_metrics(history: pd.DataFrame) -> Iterator[tuple[int, str, float]]:
 
 def dataset_inputs(paths: Paths, job: Job) -> list[DatasetInput]:
     """The camera's training and test video, with counts."""
-    file = paths.frames / job.dataset / str(job.frames) / "manifest.parquet"
+    file = paths.store(job.dataset, job.frames) / "manifest.parquet"
     manifest = pd.read_parquet(file)
     if job.camera != "all":
         manifest = manifest[manifest["camera"] == job.camera]

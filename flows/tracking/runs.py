@@ -1,4 +1,4 @@
-"""MLflow: an experiment a dataset, a run a job; studies have experiments of their own (`flows.tracking.study_runs`).
+"""MLflow: one experiment per dataset, one run per job; `flows.tracking.study_runs` has those of studies.
 
 A run is RUNNING while its job is trained, and filled from the job's directory when that is finished, through an
 explicit client: jobs run in several processes at once, and MLflow's "active run" is one per process. The run's
@@ -35,6 +35,7 @@ from vad_models.jobs.job import Job
 
 __all__ = [
     "connect",
+    "fill_run",
     "find_finished",
     "log_job",
     "prepare_tracking",
@@ -42,9 +43,6 @@ __all__ = [
     "server_errors",
     "tracking_uri",
 ]
-
-ARTIFACTS = ("job.json", "provenance.json", "metrics.json", "history.csv", "scores.parquet")
-"""Files of a job's directory that its run keeps, beside the folder `figures/`."""
 
 _PATIENCE = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
@@ -122,7 +120,7 @@ def prepare_tracking(paths: Paths, dataset: str, study: str | None = None) -> st
 
 
 def find_finished(paths: Paths, dataset: str, fingerprint: str) -> str | None:
-    """Id of the finished run of the job with this fingerprint; none where there is none."""
+    """Id of the finished run of the job with this fingerprint; None where there is none."""
     with server_errors(paths):
         runs = _runs(connect(paths), prepare_tracking(paths, dataset), fingerprint)
         return next((run.info.run_id for run in runs if run.info.status == "FINISHED"), None)
@@ -130,7 +128,7 @@ def find_finished(paths: Paths, dataset: str, fingerprint: str) -> str | None:
 
 @contextmanager
 def running(paths: Paths, job: Job) -> Iterator[Run]:
-    """The job's run: RUNNING while the block runs, until `log_job` finishes it; one that is finished stays so.
+    """The job's run: RUNNING while the block runs, until `fill_run` finishes it; one that is finished stays so.
 
     It is FAILED when the block raises, and KILLED when it is cut short, by Ctrl-C or by `endings.end`. A
     process that is killed outright leaves it RUNNING. Whoever trains the job again resumes the same run.
@@ -156,6 +154,16 @@ def running(paths: Paths, job: Job) -> Iterator[Run]:
 def log_job(paths: Paths, finished: FinishedJob) -> str:
     """Log a finished job as one run and return its id; a job that is already logged is only found.
 
+    Raises:
+        JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
+    """
+    with running(paths, finished.job) as run:
+        return fill_run(paths, run, finished)
+
+
+def fill_run(paths: Paths, run: Run, finished: FinishedJob) -> str:
+    """Log a finished job in its `running` run, which is FINISHED then, and return the run's id.
+
     The run holds parameters, tags, the dataset, losses by epoch, every metric (`auc_micro`, and by signal and
     normalisation as `auc_micro/latent/per_video`), and the job's files and figures. One that was measured with
     other evaluation settings gets the new numbers.
@@ -163,7 +171,7 @@ def log_job(paths: Paths, finished: FinishedJob) -> str:
     Raises:
         JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
     """
-    with running(paths, finished.job) as run, server_errors(paths):
+    with server_errors(paths):
         client = connect(paths)
         run_id = str(run.info.run_id)
         unfinished = run.info.status != "FINISHED"
@@ -213,7 +221,7 @@ def _runs(client: MlflowClient, experiment: str, fingerprint: str) -> list[Run]:
 def _log_training(client: MlflowClient, paths: Paths, run_id: str, finished: FinishedJob) -> None:
     """What the fingerprint settles: the video and the losses."""
     # The losses' own time: an attempt that was cut short while it logged them has logged the same ones.
-    then = int((finished.directory / "history.csv").stat().st_mtime * 1000)
+    then = int(finished.files.history.stat().st_mtime * 1000)
     losses = [Metric(name, value, then, epoch) for epoch, name, value in epoch_metrics(finished.history)]
     tags = [RunTag(*tag) for tag in tags_when_finished(finished).items()]
     _log_inputs(client, run_id, dataset_inputs(paths, finished.job))
@@ -241,11 +249,11 @@ def _log_measurement(client: MlflowClient, run_id: str, finished: FinishedJob) -
     client.log_batch(
         run_id, metrics=[Metric(name, value, now, 0) for name, value in final_metrics(finished).items()]
     )
-    for name in ARTIFACTS:
-        if (finished.directory / name).exists():
-            client.log_artifact(run_id, str(finished.directory / name))
-    if (finished.directory / "figures").exists():
-        client.log_artifacts(run_id, str(finished.directory / "figures"), artifact_path="figures")
+    for file in finished.files.logged:
+        client.log_artifact(run_id, str(file))
+    figures = finished.files.figures
+    if figures.exists():
+        client.log_artifacts(run_id, str(figures), artifact_path=figures.name)
     client.set_tag(run_id, "evaluation", evaluation_of(finished))
 
 

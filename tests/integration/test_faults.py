@@ -19,10 +19,10 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from flows.execution.progress import FILE as PROGRESS
 from flows.project.paths import Paths
 from tests.conftest import CONV_AE, write_footage, write_settings
 from tests.integration.conftest import ROOT, SECONDS, Team, kill, wait_for
+from vad_models.jobs.directory import JobDirectory
 
 pytestmark = [pytest.mark.team, pytest.mark.slow, pytest.mark.timeout(2400)]
 
@@ -209,9 +209,9 @@ def test_two_benchmarks_at_once_leave_what_one_leaves(checkout: Checkout) -> Non
 def share_trained(job: Path) -> float:
     if (job / "training.json").exists():
         return 1.0
-    if not (job / PROGRESS).exists():
+    if not JobDirectory(job).progress.exists():
         return 0.0
-    progress = json.loads((job / PROGRESS).read_text())
+    progress = json.loads(JobDirectory(job).progress.read_text())
     return float(progress["done"] / (progress["total"] + 1))  # scoring counts like an epoch
 
 

@@ -43,7 +43,6 @@ from flows.tracking.run_contents import (
     tags_when_finished,
 )
 from flows.tracking.runs import (
-    ARTIFACTS,
     connect,
     log_job,
     prepare_tracking,
@@ -119,7 +118,7 @@ def assert_whole(client: MlflowClient, run_id: str, finished: FinishedJob, folde
         assert len(history) == len(wanted)
         assert {point.step: point.value for point in history} == pytest.approx(wanted)
     copied = Path(download_artifacts(run_id=run_id, dst_path=str(folder), tracking_uri=client.tracking_uri))
-    for file in (*ARTIFACTS, "figures/roc.png"):
+    for file in (*(file.name for file in finished.files.logged), "figures/roc.png"):
         if (finished.directory / file).exists():
             assert (copied / file).read_bytes() == (finished.directory / file).read_bytes()
 

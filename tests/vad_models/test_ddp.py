@@ -22,9 +22,12 @@ from tests.vad_models.methods.test_contract import excerpt, profile_settings, sh
 from tests.vad_models.test_training import Toy
 from vad_models.contract import Features, Method
 from vad_models.ddp import ALONE, Share
+from vad_models.devices import Resources
 from vad_models.errors import DataError
 from vad_models.methods import build_method
-from vad_models.training import EpochReport, Training, train
+from vad_models.training import EpochReport, Training, TrainingRequest, train
+
+TWO = Resources(device="cpu", devices=2)
 
 KILLED = """
     import os, signal, sys
@@ -53,9 +56,8 @@ def trained(
     videos = [excerpt(folder, f"v{index}", blobs(40, index)) for index in range(2)]
     held = [excerpt(folder, "held", blobs(40, 9))]
     checkpoints = folder / "checkpoints"
-    return method, train(
-        method, videos, held, checkpoints, 3, mirror=True, device="cpu", devices=devices, on_epoch=on_epoch
-    )
+    request = TrainingRequest(videos, held, checkpoints, 3, mirror=True)
+    return method, train(method, request, Resources(device="cpu", devices=devices), on_epoch)
 
 
 def assert_alike(one: tuple[Method, Training], other: tuple[Method, Training]) -> None:
@@ -119,17 +121,17 @@ class Lost(Toy):
 def test_when_one_process_is_lost_the_training_fails_at_once(tmp_path: Path) -> None:
     videos = [excerpt(tmp_path, "v", blobs(20, 0))]
     with pytest.raises(ProcessExitedException, match="SIGKILL"):
-        train(Lost(), videos, [], tmp_path / "checkpoints", 0, device="cpu", devices=2)
+        train(Lost(), TrainingRequest(videos, [], tmp_path / "checkpoints", 0), TWO)
 
 
 @pytest.mark.slow
 def test_what_a_person_can_fix_is_said_as_on_one_device(tmp_path: Path) -> None:
     videos = [excerpt(tmp_path, "v", blobs(3, 0))]
     with pytest.raises(DataError, match="a training sequence needs 4 consecutive frames"):
-        train(Toy(), videos, [], tmp_path / "checkpoints", 0, device="cpu", devices=2)
+        train(Toy(), TrainingRequest(videos, [], tmp_path / "checkpoints", 0), TWO)
 
 
 def test_a_training_without_steps_starts_no_process(tmp_path: Path) -> None:
     method = Toy(epochs=0, fit_sequences=5)
-    train(method, [excerpt(tmp_path, "v", blobs(20, 0))], [], tmp_path, 0, device="cpu", devices=2)
+    train(method, TrainingRequest([excerpt(tmp_path, "v", blobs(20, 0))], [], tmp_path, 0), TWO)
     assert method.calls("fit") == [(5, 4)]

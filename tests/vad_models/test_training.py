@@ -25,8 +25,10 @@ from tests.vad_models.methods.test_contract import (
     shortened,
 )
 from vad_models.contract import ClipSpec, Features, Method, MethodSettings, Phase
+from vad_models.devices import Resources
 from vad_models.methods import build_method
-from vad_models.training import EpochReport, Training, _rate, train
+from vad_models.phase_training import _rate
+from vad_models.training import EpochReport, Training, TrainingRequest, train
 
 CHILD = """
     import os, sys, signal
@@ -53,9 +55,8 @@ def run(folder: Path, on_epoch: object = None) -> pd.DataFrame:
     method = build_method("decoupled", settings, SIZE)
     videos = [excerpt(folder, f"v{index}", blobs(40, index)) for index in range(2)]
     held = [excerpt(folder, "held", blobs(40, 9))]
-    outcome = train(
-        method, videos, held, folder / "checkpoints", 3, mirror=True, device="cpu", on_epoch=on_epoch
-    )  # type: ignore[arg-type]
+    request = TrainingRequest(videos, held, folder / "checkpoints", 3, mirror=True)
+    outcome = train(method, request, Resources(device="cpu"), on_epoch)  # type: ignore[arg-type]
     np.savez(folder / "weights.npz", **{key: value.numpy() for key, value in method.state_dict().items()})
     return outcome.history
 
@@ -158,7 +159,8 @@ def train_toy(folder: Path, **phase: Any) -> tuple[Toy, Training]:
     method = Toy(**phase)
     videos = [excerpt(folder, f"v{index}", blobs(20, index)) for index in range(2)]
     held = [excerpt(folder, "held", blobs(20, 9)), excerpt(folder, "short", blobs(1, 9))]
-    return method, train(method, videos, held, folder / "checkpoints", 0, device="cpu")
+    request = TrainingRequest(videos, held, folder / "checkpoints", 0)
+    return method, train(method, request, Resources(device="cpu"))
 
 
 def test_a_background_is_mirrored_with_the_frames_and_back(tmp_path: Path) -> None:
@@ -175,7 +177,8 @@ def test_a_background_is_mirrored_with_the_frames_and_back(tmp_path: Path) -> No
 
     method.encode = watched  # type: ignore[method-assign]
     still = excerpt(tmp_path, "still", np.repeat(scene, 40, axis=0))
-    train(method, [still], [], tmp_path / "checkpoints", 0, mirror=True, device="cpu")
+    request = TrainingRequest([still], [], tmp_path / "checkpoints", 0, mirror=True)
+    train(method, request, Resources(device="cpu"))
     assert max(largest) < 1e-3
     assert np.allclose(method.get_buffer("background").movedim(0, -1), scene[0] / 255, atol=1e-6)
 

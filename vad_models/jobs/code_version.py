@@ -34,12 +34,15 @@ _IGNORED = (
     "vad_models.errors",
     "vad_models.data.parallel",
     "vad_models.data.files",
+    "vad_models.devices",
     "vad_models.methods.method_class",
     "vad_models.settings_base.closest",
     "vad_models.settings_base.validated",
 )
 """What shapes no number: errors, progress bars and processes, how files are written, how a method is found (its own
-statements count already), and how settings are checked (their values are in the fingerprint)."""
+statements count already), how settings are checked (their values are in the fingerprint), and what a job may use of a
+machine.
+"""
 
 
 def code_version(method: str, sources: Sources | None = None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from vad_models.errors import JobError
 from vad_models.evaluation.normalisation import normalise
+from vad_models.jobs.directory import JobDirectory, find_directories
 from vad_models.jobs.job import Job
-from vad_models.scoring import read_scores
 from vad_models.settings import EvaluationSettings
 
 __all__ = ["FinishedJob", "finished_jobs", "names_of", "read_finished"]
@@ -27,25 +25,29 @@ class FinishedJob:
     directory: Path
 
     @property
+    def files(self) -> JobDirectory:
+        """The job's files."""
+        return JobDirectory(self.directory)
+
+    @property
     def names(self) -> dict[str, str]:
         """`names_of` the job."""
         return names_of(self.job)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """`metrics.json`: headline signal, costs, threshold, and one entry a signal and normalisation."""
-        metrics: dict[str, Any] = json.loads((self.directory / "metrics.json").read_text(encoding="utf-8"))
-        return metrics
+        """`metrics.json`: headline signal, costs, threshold, and one entry per signal and normalisation."""
+        return self.files.read_metrics()
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """`scores.parquet`: camera, split, video, frame, label, and a column a signal; a row a frame."""
-        return read_scores(self.directory / "scores.parquet")
+        """`scores.parquet`: camera, split, video, frame, label, and one column per signal; one row per frame."""
+        return self.files.read_scores()
 
     @cached_property
     def history(self) -> pd.DataFrame:
-        """`history.csv`: one row an epoch."""
-        return pd.read_csv(self.directory / "history.csv")
+        """`history.csv`: one row per epoch."""
+        return self.files.read_history()
 
     @property
     def headline(self) -> str:
@@ -70,7 +72,7 @@ class FinishedJob:
 
     @property
     def entries(self) -> list[dict[str, Any]]:
-        """The entries of `metrics.json` of these signals: one a signal and normalisation."""
+        """The entries of `metrics.json` of these signals: one per signal and normalisation."""
         return [entry for entry in self.metrics["metrics"] if entry["signal"] in self.signals]
 
     @property
@@ -79,7 +81,7 @@ class FinishedJob:
         return bool(self.metrics["metrics"])
 
     def measured(self, signal: str, normalisation: str) -> dict[str, Any] | None:
-        """The entry of `metrics.json` for a signal under a normalisation; none where it was not measured."""
+        """The entry of `metrics.json` for a signal under a normalisation; None where it was not measured."""
         for entry in self.metrics["metrics"]:
             if entry["signal"] == signal and entry["normalisation"] == normalisation:
                 return dict(entry)
@@ -88,7 +90,7 @@ class FinishedJob:
     def test_frames(self, signal: str | None = None, normalisation: str | None = None) -> pd.DataFrame:
         """Scored test frames: camera, video, frame, label, and `score`, one signal under one normalisation.
 
-        None asks for the headline signal, and for the normalisation of the headline AUC.
+        None means the headline signal, and the normalisation of the headline AUC.
         """
         test = self.scores.loc[self.scores["split"] == "test", ["camera", "video", "frame", "label"]]
         how = normalisation or self.normalisation
@@ -114,25 +116,10 @@ def read_finished(directory: Path) -> FinishedJob:
     Raises:
         JobError: a file that a finished job has is missing.
     """
-    for name in (
-        "job.json",
-        "history.csv",
-        "model.safetensors",
-        "model.json",
-        "scores.parquet",
-        "metrics.json",
-    ):
-        if not (directory / name).exists():
-            raise JobError(
-                f"{directory} has no {name}: the job is not finished, run it again with `vad benchmark`."
-            )
-    fields = json.loads((directory / "job.json").read_text(encoding="utf-8"))
-    fields.pop("fingerprint")
-    return FinishedJob(Job.model_validate(fields), directory)
+    return FinishedJob(JobDirectory(directory).read_job(), directory)
 
 
 def finished_jobs(runs: Path, dataset: str) -> list[FinishedJob]:
     """Every finished job of `dataset` below `runs`, sorted by camera, method and seed."""
-    directories = [file.parent for file in (runs / dataset).glob("*/*/seed*/metrics.json")]
-    jobs = [read_finished(directory) for directory in directories]
+    jobs = [read_finished(files.path) for files in find_directories(runs, dataset)]
     return sorted(jobs, key=lambda one: (one.job.camera, one.job.label, one.job.seed))

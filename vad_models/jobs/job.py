@@ -22,7 +22,7 @@ from vad_models.settings import Frozen
 __all__ = ["Job", "label_of", "manifest_rows", "split_training"]
 
 _DEFAULT_FPS = 25.0
-"""Of footage that does not say, such as folders of images."""
+"""Frame rate of footage that does not say, such as folders of images."""
 
 
 def label_of(method: str, variant: str) -> str:
@@ -77,6 +77,10 @@ class Job(Frozen):
         canonical = json.dumps(self.model_dump(), sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
+    def with_fingerprint(self) -> dict[str, Any]:
+        """The fields and the fingerprint, as they are written next to what the job leaves."""
+        return {**self.model_dump(), "fingerprint": self.fingerprint}
+
     def directory(self, runs: Path) -> Path:
         """Where the job's files are, below `runs/`."""
         return runs / self.dataset / self.label / self.camera / f"seed{self.seed}"
@@ -86,7 +90,7 @@ class Job(Frozen):
         return store.videos(None if self.camera == "all" else self.camera, split)
 
     def added(self, store: FrameStore) -> list[Excerpt]:
-        """What is trained on beside the normal video."""
+        """What is trained on besides the normal video."""
         return []
 
     def fps(self, store: FrameStore) -> float:

@@ -5,25 +5,25 @@ What surrounds jobs (processes, slots, servers, tracking) is measured with it, w
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from vad_models.data.files import atomic_path, write_json
+from vad_models.data.files import write_json
 from vad_models.data.frame_store import FrameStore
+from vad_models.devices import ALL_OF_IT, Resources
+from vad_models.jobs.directory import JobDirectory
 from vad_models.jobs.job import Job
-from vad_models.scoring import write_scores
 from vad_models.settings import EvaluationSettings
+from vad_models.training import OnEpoch
 
 __all__ = ["rehearse", "working_hours"]
 
 _EPOCHS = 20
 _FRAMES = 100
-"""Scored of each of two videos."""
+"""Scored frames of each of two videos."""
 
 
 def rehearse(
@@ -31,9 +31,10 @@ def rehearse(
     store: FrameStore | None,
     directory: Path,
     evaluation: EvaluationSettings,
+    resources: Resources = ALL_OF_IT,
+    on_epoch: OnEpoch | None = None,
     *,
     seconds: float,
-    **without_meaning: Any,
 ) -> None:
     """Sleep, then write what a finished job of unlabelled video holds; called as `run_job` is.
 
@@ -41,22 +42,20 @@ def rehearse(
         job: what to do as if.
         store: not looked into.
         directory: the job's own.
-        evaluation: noted beside the numbers.
+        evaluation: noted with the numbers.
+        resources: not used.
+        on_epoch: not called.
         seconds: to sleep.
-        without_meaning: the other arguments of `run_job`.
     """
     began = time.time()
-    write_json(directory / "job.json", {**job.model_dump(), "fingerprint": job.fingerprint})
+    files = JobDirectory(directory)
+    files.begin(job)
     time.sleep(seconds)
-    for name in ("model.safetensors", "model.json"):
-        (directory / name).touch()  # nobody looks into a model of unlabelled video
+    for file in (files.weights, files.description):
+        file.touch()  # nobody looks into a model of unlabelled video
     epochs = np.arange(_EPOCHS)
-    history = pd.DataFrame({"phase": "training", "epoch": epochs, "loss": 1 / (1 + epochs)})
-    with atomic_path(directory / "history.csv") as temporary:
-        history.to_csv(temporary, index=False)
-    write_scores(
-        pd.concat([_scores(job.camera, split) for split in ("holdout", "test")]), directory / "scores.parquet"
-    )
+    files.write_history(pd.DataFrame({"phase": "training", "epoch": epochs, "loss": 1 / (1 + epochs)}))
+    files.write_scores(pd.concat([_scores(job.camera, split) for split in ("holdout", "test")]))
     metrics = {
         "headline": "rehearsed",
         "signals": ["rehearsed"],
@@ -66,12 +65,12 @@ def rehearse(
         "threshold": {"value": 3.0},
         "hours": [began, time.time()],
     }
-    write_json(directory / "metrics.json", metrics)
+    write_json(files.metrics, metrics)
 
 
 def working_hours(directory: Path) -> tuple[float, float]:
     """When a rehearsed job began and ended its work, in seconds since 1970."""
-    began, ended = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))["hours"]
+    began, ended = JobDirectory(directory).read_metrics()["hours"]
     return began, ended
 
 

@@ -22,6 +22,7 @@ from vad_models.contract import Method
 from vad_models.data.clips import Excerpt
 from vad_models.data.frame_store import FrameStore, Video
 from vad_models.data.parallel import ReportProgress
+from vad_models.devices import Resources
 from vad_models.errors import DataError
 from vad_models.evaluation.label_free import double_speed
 from vad_models.evaluation.normalisation import normalise
@@ -35,7 +36,7 @@ from vad_models.jobs.job import Job
 from vad_models.methods import build_method
 from vad_models.scoring import score_video
 from vad_models.settings import FrameSize
-from vad_models.training import EpochReport, Training, train
+from vad_models.training import EpochReport, Training, TrainingRequest, train
 
 __all__ = ["COLUMNS", "KINDS", "Footage", "footage", "train_method", "verdicts"]
 
@@ -143,13 +144,9 @@ def train_method(
     with TemporaryDirectory() as checkpoints:
         outcome = train(
             method,
-            video.training,
-            video.held_out,
-            Path(checkpoints),
-            job.seed,
-            mirror=job.mirror,
-            features=features,
-            on_epoch=report,
+            TrainingRequest(video.training, video.held_out, Path(checkpoints), job.seed, job.mirror),
+            Resources(features=features),
+            report,
         )
     return method, outcome
 

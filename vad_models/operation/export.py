@@ -16,14 +16,17 @@ from vad_models.errors import JobError
 from vad_models.methods import build_method
 from vad_models.settings import FrameSize
 
-__all__ = ["load_method", "save_method"]
+__all__ = ["DESCRIPTION", "WEIGHTS", "load_method", "save_method"]
+
+WEIGHTS = "model.safetensors"
+DESCRIPTION = "model.json"
 
 
 def save_method(
     method: Method, settings: Mapping[str, Any], directory: Path, provenance: Mapping[str, Any]
 ) -> None:
     """Write `method` to `directory`; `provenance` (fingerprint, dataset, camera, ...) is kept beside it."""
-    with atomic_path(directory / "model.safetensors") as temporary:
+    with atomic_path(directory / WEIGHTS) as temporary:
         save_file({key: value.contiguous() for key, value in method.state_dict().items()}, temporary)
     description = {
         "method": method.name,
@@ -31,7 +34,7 @@ def save_method(
         "frames": str(method.clip.size),
         "provenance": dict(provenance),
     }
-    write_json(directory / "model.json", description)
+    write_json(directory / DESCRIPTION, description)
 
 
 def load_method(directory: Path, device: str = "cpu") -> Method:
@@ -41,8 +44,8 @@ def load_method(directory: Path, device: str = "cpu") -> Method:
         JobError: there is no whole model in `directory`, or its weights are not those of the described network.
     """
     try:
-        description = json.loads((directory / "model.json").read_text(encoding="utf-8"))
-        weights = load_file(directory / "model.safetensors", device=device)
+        description = json.loads((directory / DESCRIPTION).read_text(encoding="utf-8"))
+        weights = load_file(directory / WEIGHTS, device=device)
     except FileNotFoundError as missing:
         raise JobError(
             f"{missing.filename or directory} is missing: train the model first with `vad train`."

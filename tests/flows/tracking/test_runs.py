@@ -20,6 +20,7 @@ from flows.tracking.runs import (
     _log_inputs,
     _open,
     connect,
+    fill_run,
     find_finished,
     log_job,
     prepare_tracking,
@@ -142,6 +143,21 @@ def test_a_run_that_was_cut_short_says_how_and_is_resumed(
         assert log_job(paths, finished) == resumed.info.run_id == begun.info.run_id
         assert statuses(paths) == ["FINISHED"]
     assert statuses(paths) == ["FINISHED"]
+
+
+def test_the_run_that_is_open_is_filled_and_not_opened_again(
+    paths: Paths, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished = make_job()
+    with running(paths, finished.job) as run:
+        monkeypatch.setattr(MlflowClient, "search_runs", None)
+        monkeypatch.setattr(MlflowClient, "update_run", None)
+        assert fill_run(paths, run, finished) == run.info.run_id
+    monkeypatch.undo()
+    assert statuses(paths) == ["FINISHED"]
+    assert {"metrics.json", "scores.parquet"} <= {
+        one.path for one in connect(paths).list_artifacts(run.info.run_id)
+    }
 
 
 def test_a_run_whose_process_was_killed_outright_is_taken_over(paths: Paths, make_job: MakeJob) -> None:

@@ -9,9 +9,10 @@ import torch
 
 from tests.footage import SIZE, blobs
 from tests.vad_models.methods.test_contract import excerpt, short_settings
+from vad_models.devices import Resources
 from vad_models.evaluation.label_free import crossing_block, double_speed, label_free_auc
 from vad_models.methods import build_method
-from vad_models.training import train
+from vad_models.training import TrainingRequest, train
 
 
 def test_double_speed_skips_frames_in_the_middle_only() -> None:
@@ -37,7 +38,7 @@ def test_a_trained_method_beats_an_untrained_one(tmp_path: Path) -> None:
     torch.manual_seed(0)
     method = build_method("ffp", settings, SIZE)
     videos = [excerpt(tmp_path, f"v{index}", blobs(60, index)) for index in range(3)]
-    train(method, videos, [], tmp_path / "checkpoints", 0, device="cpu")
+    train(method, TrainingRequest(videos, [], tmp_path / "checkpoints", 0), Resources(device="cpu"))
     trained, untrained = (
         label_free_auc(one, [blobs(120, seed) for seed in (8, 9)])
         for one in (method, build_method("ffp", settings, SIZE))

@@ -10,9 +10,10 @@ import pytest
 
 from tests.footage import SIZE, make_store
 from tests.vad_models.methods.test_contract import short_settings
+from vad_models.devices import Resources
 from vad_models.errors import DataError, JobError, SettingsError
 from vad_models.jobs import run as jobs
-from vad_models.jobs.directory import finished_metrics
+from vad_models.jobs.directory import JobDirectory
 from vad_models.jobs.job import Job
 from vad_models.jobs.matrix import make_jobs
 from vad_models.jobs.run import run_job
@@ -107,9 +108,9 @@ def test_a_job_that_combines_others_comes_after_them_and_follows_them(tmp_path: 
     with pytest.raises(
         JobError, match=r"fusion/01/seed0 combines ffp/01/seed0, which is not trained .* --method ffp"
     ):
-        run_job(fusion, store, fusion.directory(runs), EVALUATION, threads=1, device="cpu")
+        run_job(fusion, store, fusion.directory(runs), EVALUATION, Resources(threads=1, device="cpu"))
     for job in made:
-        metrics = run_job(job, store, job.directory(runs), EVALUATION, threads=1, device="cpu")
+        metrics = run_job(job, store, job.directory(runs), EVALUATION, Resources(threads=1, device="cpu"))
     assert metrics["headline"] == "mean_surprise"
     held = read_scores(fusion.directory(runs) / "scores.parquet").query("split == 'holdout'")
     # Surprise of held-out video is -log of a uniform variable, mean 1, in each member.
@@ -129,7 +130,7 @@ def test_members_see_frames_of_one_size(tmp_path: Path) -> None:
 def test_a_job_ends_with_a_model_scores_history_and_metrics(tmp_path: Path) -> None:
     (job, *_), store = jobs_of(tmp_path)
     folder = job.directory(tmp_path / "runs")
-    metrics = run_job(job, store, folder, EVALUATION, threads=1, device="cpu")
+    metrics = run_job(job, store, folder, EVALUATION, Resources(threads=1, device="cpu"))
     assert sorted(path.name for path in folder.iterdir()) == [
         "history.csv", "job.json", "metrics.json", "model.json", "model.safetensors", "scores.parquet", "training.json",
     ]  # fmt: skip
@@ -152,7 +153,7 @@ def test_a_job_ends_with_a_model_scores_history_and_metrics(tmp_path: Path) -> N
 def test_the_same_fingerprint_is_not_trained_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (job, *_), store = jobs_of(tmp_path)
     folder = job.directory(tmp_path / "runs")
-    first = run_job(job, store, folder, EVALUATION, device="cpu")
+    first = run_job(job, store, folder, EVALUATION, Resources(device="cpu"))
 
     def never(*_: object, **__: object) -> None:
         raise AssertionError("trained again")
@@ -160,7 +161,7 @@ def test_the_same_fingerprint_is_not_trained_twice(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(jobs, "train", never)
     assert run_job(job, store, folder, EVALUATION) == first
     other = EvaluationSettings(bootstrap=10)
-    assert finished_metrics(job, folder, other) is None
+    assert JobDirectory(folder).finished_metrics(job, other) is None
     assert run_job(job, store, folder, other)["evaluation"]["bootstrap"] == 10
     with pytest.raises(AssertionError, match="trained again"):
         run_job(job.model_copy(update={"seed": 9}), store, folder, EVALUATION)
@@ -171,6 +172,6 @@ def test_one_model_for_all_cameras_holds_out_video_of_each(tmp_path: Path) -> No
     (job, *_) = make_jobs(params(cameras="all"), lambda size: store, "blobs", methods=["conv_ae"])
     assert job.camera == "all"
     folder = job.directory(tmp_path / "runs")
-    run_job(job, store, folder, EVALUATION, device="cpu")
+    run_job(job, store, folder, EVALUATION, Resources(device="cpu"))
     scores = read_scores(folder / "scores.parquet")
     assert set(scores.loc[scores["split"] == "holdout", "camera"]) == {"01", "02"}

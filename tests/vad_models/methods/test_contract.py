@@ -16,13 +16,14 @@ from tests.footage import SIZE, blobs
 from vad_models.contract import Combination, Method
 from vad_models.data.clips import Excerpt
 from vad_models.data.frame_store import Video
+from vad_models.devices import Resources
 from vad_models.errors import DataError, SettingsError
 from vad_models.methods import build_method, method_class, method_names
 from vad_models.operation.export import load_method, save_method
 from vad_models.scoring import score_video
 from vad_models.settings import Profile, load_params
 from vad_models.streaming import Stream
-from vad_models.training import train
+from vad_models.training import TrainingRequest, train
 
 METHODS = method_names()
 LEARNS_NOTHING = {"frame_difference"}
@@ -68,7 +69,9 @@ def train_briefly(name: str, seed: int = 0, steps: int = 2) -> Method:
     with TemporaryDirectory() as folder:
         root = Path(folder)
         videos = [excerpt(root, f"v{index}", blobs(40, index)) for index in range(2)]
-        train(method, videos, [excerpt(root, "held", blobs(40, 9))], root / "checkpoints", seed, device="cpu")
+        held = [excerpt(root, "held", blobs(40, 9))]
+        request = TrainingRequest(videos, held, root / "checkpoints", seed)
+        train(method, request, Resources(device="cpu"))
     return method
 
 
@@ -147,9 +150,8 @@ def test_the_same_seed_gives_the_same_scores_and_another_does_not(name: str) -> 
 def test_training_lowers_the_loss(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     method = build_method(name, shortened(profile_settings(name), 3, 15), SIZE)
-    history = train(
-        method, [excerpt(tmp_path, "v", blobs(40, 0))], [], tmp_path / "ckpt", 0, device="cpu"
-    ).history
+    request = TrainingRequest([excerpt(tmp_path, "v", blobs(40, 0))], [], tmp_path / "ckpt", 0)
+    history = train(method, request, Resources(device="cpu")).history
     for _, phase in history.groupby("phase", sort=False):
         assert phase["loss"].iloc[-1] < phase["loss"].iloc[0]
 

@@ -18,9 +18,10 @@ from sklearn.metrics import roc_auc_score
 from tests.footage import SIZE, blobs
 from tests.vad_models.methods.test_contract import METHODS, excerpt, profile_settings
 from vad_models.contract import Combination, Method
+from vad_models.devices import Resources
 from vad_models.methods import build_method
 from vad_models.scoring import score_excerpts, score_video
-from vad_models.training import train
+from vad_models.training import TrainingRequest, train
 
 FLOOR = 0.7
 """Lowest AUC that a signal must have; guessing gives 0.5."""
@@ -48,7 +49,8 @@ def learned(name: str) -> Method:
             for label in profile_settings(name)["members"]:
                 member = learned(label)
                 method.adopt(label, member, score_excerpts(member, videos[3:], "holdout"))
-        train(method, videos[:3], videos[3:], Path(folder) / "checkpoints", 0, device="cpu")
+        request = TrainingRequest(videos[:3], videos[3:], Path(folder) / "checkpoints", 0)
+        train(method, request, Resources(device="cpu"))
     return method
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.footage import make_store
 from tests.vad_models.jobs.test_run import EVALUATION, params
 from vad_models.data.frame_store import FrameStore
+from vad_models.devices import Resources
 from vad_models.jobs.job import Job
 from vad_models.jobs.matrix import make_jobs
 from vad_models.jobs.run import run_job
@@ -61,7 +62,7 @@ def test_a_job_is_told_apart_from_the_plain_one(store: FrameStore, plain: Job) -
 def test_a_job_is_trained_and_scored_on_what_is_kept(tmp_path: Path, store: FrameStore, plain: Job) -> None:
     job = SubsampledJob.of(plain, step=2)
     # Features of whole videos that other jobs keep are not the subsampled ones.
-    metrics = run_job(job, store, tmp_path / "job", EVALUATION, features=tmp_path / "features")
+    metrics = run_job(job, store, tmp_path / "job", EVALUATION, Resources(features=tmp_path / "features"))
     assert not (tmp_path / "features").exists()
     assert metrics["frames_trained"] == 2 * 20
     scores = read_scores(tmp_path / "job" / "scores.parquet")
