@@ -10,12 +10,12 @@ from vad_models.errors import SettingsError
 from vad_models.method_settings import changed, load_methods
 
 FFP = """
-paper: {channels: [64], streams: {a: 1, b: 2}, training: {epochs: 80, batch: 4}}
-demo: {channels: [16], streams: {a: 1}, training: {epochs: 6, batch: 2}}
+paper: {channels: [64], branches: {a: 1, b: 2}, training: {epochs: 80, batch: 4}}
+demo: {channels: [16], branches: {a: 1}, training: {epochs: 6, batch: 2}}
 variants:
-  flow:
-    changes: {flow: 2.0, streams: {c: 3}, training.epochs: 9}
-    demo: {training.batch: 1, flow: 1.0}
+  optical_flow:
+    changes: {optical_flow: 2.0, branches: {c: 3}, training.epochs: 9}
+    demo: {training.batch: 1, optical_flow: 1.0}
   large:
     paper: {channels: [128]}
 """
@@ -31,25 +31,25 @@ def load(folder: Path, **files: str) -> dict[str, dict[str, object]]:
 def test_a_variant_is_its_method_with_changes_in_every_profile_that_it_has(tmp_path: Path) -> None:
     entries = load(tmp_path, ffp=FFP)
 
-    assert list(entries) == ["ffp", "ffp_flow", "ffp_large"]
+    assert list(entries) == ["ffp", "ffp_optical_flow", "ffp_large"]
     assert entries["ffp"]["demo"] == {
         "channels": [16],
-        "streams": {"a": 1},
+        "branches": {"a": 1},
         "training": {"epochs": 6, "batch": 2},
     }
-    assert entries["ffp_flow"] == {
+    assert entries["ffp_optical_flow"] == {
         "method": "ffp",
         "paper": {
             "channels": [64],
-            "streams": {"c": 3},
+            "branches": {"c": 3},
             "training": {"epochs": 9, "batch": 4},
-            "flow": 2.0,
+            "optical_flow": 2.0,
         },
         "demo": {
             "channels": [16],
-            "streams": {"c": 3},
+            "branches": {"c": 3},
             "training": {"epochs": 9, "batch": 1},
-            "flow": 1.0,
+            "optical_flow": 1.0,
         },
     }
     assert entries["ffp_large"]["demo"] == entries["ffp"]["demo"]
@@ -76,9 +76,10 @@ def test_what_is_wrong_is_named_with_the_file(tmp_path: Path, text: str, sentenc
 
 def test_a_label_stands_for_one_thing(tmp_path: Path) -> None:
     with pytest.raises(
-        SettingsError, match=r"ffp_flow stands for two, in .*ffp\.yaml and in .*ffp_flow\.yaml"
+        SettingsError,
+        match=r"ffp_optical_flow stands for two, in .*ffp\.yaml and in .*ffp_optical_flow\.yaml",
     ):
-        load(tmp_path, ffp=FFP, ffp_flow="demo: {}")
+        load(tmp_path, ffp=FFP, ffp_optical_flow="demo: {}")
 
 
 def test_a_project_without_methods_says_where_they_belong(tmp_path: Path) -> None:

@@ -22,7 +22,9 @@ def load(tmp_path: Path, text: str) -> Params:
     path.write_text(text, encoding="utf-8")
     folder = tmp_path / "params" / "methods"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "ffp.yaml").write_text("cpu: {}\ndemo: {}\nvariants: {flow: {changes: {flow: 2.0}}}\n")
+    (folder / "ffp.yaml").write_text(
+        "cpu: {}\ndemo: {}\nvariants: {optical_flow: {changes: {optical_flow: 2.0}}}\n"
+    )
     return load_params(path)
 
 
@@ -60,8 +62,8 @@ def test_what_is_wrong_is_named_with_its_value_and_what_is_allowed(
 
 def test_methods_have_files_of_their_own(tmp_path: Path) -> None:
     params = load(tmp_path, GOOD)
-    assert list(params.methods) == ["ffp", "ffp_flow"]
-    assert params.methods["ffp_flow"].method == "ffp"
+    assert list(params.methods) == ["ffp", "ffp_optical_flow"]
+    assert params.methods["ffp_optical_flow"].method == "ffp"
     with pytest.raises(
         SettingsError, match=r"methods is not a setting there: .*params/methods/<method>\.yaml"
     ):

@@ -34,19 +34,19 @@ def lucas_kanade(first: Tensor, second: Tensor) -> Tensor:
     pyramid = [(first.mean(1, keepdim=True), second.mean(1, keepdim=True))]
     for _ in range(_LEVELS - 1):
         pyramid.append((F.avg_pool2d(pyramid[-1][0], 2), F.avg_pool2d(pyramid[-1][1], 2)))
-    flow = torch.zeros_like(pyramid[-1][0]).repeat(1, 2, 1, 1)
+    displacement = torch.zeros_like(pyramid[-1][0]).repeat(1, 2, 1, 1)
     for one, other in reversed(pyramid):
-        if flow.shape[-2:] != one.shape[-2:]:
-            flow = 2 * F.interpolate(flow, one.shape[-2:], mode="bilinear")
+        if displacement.shape[-2:] != one.shape[-2:]:
+            displacement = 2 * F.interpolate(displacement, one.shape[-2:], mode="bilinear")
         x, y = torch.gradient(one, dim=(-1, -2))
         xx, xy, yy = _mean(x * x) + _FLOOR, _mean(x * y), _mean(y * y) + _FLOOR
         determinant = xx * yy - xy * xy
         for _ in range(_STEPS):
-            change = _warped(other, flow) - one
+            change = _warped(other, displacement) - one
             xt, yt = _mean(x * change), _mean(y * change)
             update = torch.cat([xy * yt - yy * xt, xy * xt - xx * yt], dim=1) / determinant
-            flow = flow + update
-    return flow
+            displacement = displacement + update
+    return displacement
 
 
 def _mean(values: Tensor) -> Tensor:
@@ -54,13 +54,14 @@ def _mean(values: Tensor) -> Tensor:
     return F.avg_pool2d(values, _WINDOW, stride=1, padding=_WINDOW // 2, count_include_pad=False)
 
 
-def _warped(image: Tensor, flow: Tensor) -> Tensor:
+def _warped(image: Tensor, displacement: Tensor) -> Tensor:
     """Sample the image at p + displacement(p) for every pixel p."""
     height, width = image.shape[-2:]
     y, x = torch.meshgrid(
         torch.arange(height, device=image.device), torch.arange(width, device=image.device), indexing="ij"
     )
     at = torch.stack(
-        [2 * (x + flow[:, 0]) / (width - 1) - 1, 2 * (y + flow[:, 1]) / (height - 1) - 1], dim=-1
+        [2 * (x + displacement[:, 0]) / (width - 1) - 1, 2 * (y + displacement[:, 1]) / (height - 1) - 1],
+        dim=-1,
     )
     return F.grid_sample(image, at, padding_mode="border", align_corners=True)

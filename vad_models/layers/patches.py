@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from functools import reduce
 from typing import Any, ClassVar, Literal, cast
 
 import torch
@@ -18,30 +17,17 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from vad_models.contract import ClipSpec, Features, Method, MethodSettings, Phase
-from vad_models.errors import SettingsError
+from vad_models.layers.branches import POOLED, Branch, PatchBranches
 from vad_models.layers.pyramid import BackboneSettings, PyramidFeatures
 from vad_models.settings import FrameSize
 
 __all__ = [
-    "POOLED",
     "PatchMethod",
     "PatchModel",
     "PatchSequenceMethod",
     "PatchSequenceSettings",
     "PatchSettings",
-    "PatchStreams",
-    "Stream",
 ]
-
-Stream = Literal["spatial", "temporal", "motion", "early"]
-"""Features that a branch takes. `spatial`: those of a frame; `temporal`: their maximum over `POOLED` frames; `motion`:
-their maximum minus their minimum over these frames; `early`: `spatial` and `temporal`, concatenated."""
-
-POOLED = 4
-"""Number of frames, up to the scored one, that the branches other than `spatial` take features of (section 3.6)."""
-
-_PATCHES = 1 + 4 + 16
-"""Number of patches in the spatial pyramid of a frame."""
 
 
 class PatchSettings(MethodSettings):
@@ -49,7 +35,7 @@ class PatchSettings(MethodSettings):
 
     backbone: BackboneSettings = BackboneSettings()
     """Fixed network that computes the features."""
-    streams: dict[Stream, float] = Field(default={"spatial": 1.0, "temporal": 0.5}, min_length=1)
+    branches: dict[Branch, float] = Field(default={"spatial": 1.0, "temporal": 0.5}, min_length=1)
     """Weight of each branch in `fused`; only the named branches exist."""
     components: int | None = Field(default=None, ge=1)
     """Number of principal axes that the features are reduced to; None keeps all features, as in the paper."""
@@ -118,25 +104,25 @@ class PatchMethod(Method):
     ) -> None:
         super().__init__(settings, size)
         self.pyramid = PyramidFeatures(settings.backbone, size)
-        self.streams = PatchStreams(
-            settings.streams,
+        self.branches = PatchBranches(
+            settings.branches,
             self.pyramid.channels,
             settings.components,
             settings.standardise,
             settings.pool,
         )
-        window = frames or self.streams.warmup + 1
+        window = frames or self.branches.warmup + 1
         self.clip = ClipSpec(window, window - 1, size)
-        models = {stream: build(channels) for stream, channels in self.streams.channels.items()}
+        models = {branch: build(channels) for branch, channels in self.branches.channels.items()}
         self.models = cast(Any, nn.ModuleDict(models))
 
     def frozen_key(self, phase: str) -> str | None:
         return self.pyramid.key
 
     def fit(self, features: Features, phase: str) -> None:
-        self.streams.fit(features["patches"])
-        for stream, inputs in self.streams(features["patches"]).items():
-            self.models[stream].fit(inputs)
+        self.branches.fit(features["patches"])
+        for branch, inputs in self.branches(features["patches"]).items():
+            self.models[branch].fit(inputs)
 
     def after_step(self, phase: str) -> None:
         for model in self.models.values():
@@ -147,30 +133,30 @@ class PatchMethod(Method):
 
     def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
         errors = {
-            stream: self.models[stream](inputs.movedim(1, 0))
-            for stream, inputs in self.streams(features["patches"]).items()
+            branch: self.models[branch](inputs.movedim(1, 0))
+            for branch, inputs in self.branches(features["patches"]).items()
         }
-        self.streams.watch(errors)
-        means = {stream: error.mean() for stream, error in errors.items()}
+        self.branches.watch(errors)
+        means = {branch: error.mean() for branch, error in errors.items()}
         return {"loss": torch.stack([*means.values()]).sum(), **means}
 
     def score(self, features: Features, signals: Sequence[str] | None = None) -> dict[str, Tensor]:
-        scores = self.streams.scores(self._errors(features))
+        scores = self.branches.scores(self._errors(features))
         return {signal: scores[signal] for signal in signals or self.signals}
 
     def error_map(self, features: Features) -> Tensor:
-        return self.streams.error_map(self._errors(features))
+        return self.branches.error_map(self._errors(features))
 
     def calibrate(self, scores: Mapping[str, Tensor]) -> None:
-        self.streams.calibrate(scores)
+        self.branches.calibrate(scores)
 
     def _errors(self, features: Features) -> dict[str, Tensor]:
         """Compute the errors of the windows' last frames, (windows, 21) per branch."""
-        length = self.clip.frames - self.streams.warmup
-        streams: dict[str, Tensor] = self.streams(features["patches"])
+        length = self.clip.frames - self.branches.warmup
+        branches: dict[str, Tensor] = self.branches(features["patches"])
         return {
-            stream: self.models[stream].newest(inputs.unfold(0, length, 1).movedim(-1, 0))
-            for stream, inputs in streams.items()
+            branch: self.models[branch].newest(inputs.unfold(0, length, 1).movedim(-1, 0))
+            for branch, inputs in branches.items()
         }
 
 
@@ -191,166 +177,3 @@ class PatchSequenceMethod(PatchMethod):
 
     def phases(self) -> Mapping[str, Phase]:
         return {"training": self.training_phase}
-
-
-class PatchStreams(nn.Module):
-    """Turns the patches of frames into the inputs of the branches, and the errors of the branches into scores.
-
-    Args:
-        weights: weight of each branch in the fused score; only the named branches exist.
-        channels: channels of a patch (D).
-        components: number of principal axes that the features of a branch are reduced to. They are fitted on normal
-            patches and scaled to a mean squared length of 1. None leaves the features as they are.
-        standardise: whether each patch's error is compared with the errors of normal training video in the same place.
-        pool: how the errors of a branch's patches become its score.
-
-    Attributes:
-        channels: channels of the inputs of each branch.
-
-    Shape:
-        float32 (..., n, P, D) -> per branch float32 (..., n - warmup, P, channels of the branch).
-
-    Raises:
-        SettingsError: there are fewer channels than components.
-    """
-
-    lowest: Tensor
-    highest: Tensor
-
-    def __init__(
-        self,
-        weights: Mapping[Stream, float],
-        channels: int,
-        components: int | None,
-        standardise: bool = False,
-        pool: Literal["largest", "mean"] = "largest",
-    ) -> None:
-        super().__init__()
-        self.weights = dict(weights)
-        self.pool = pool
-        self.reduced = components is not None
-        self.channels: dict[str, int] = {}
-        """Channels of the inputs of each branch."""
-        for stream in self.weights:
-            raw = 2 * channels if stream == "early" else channels
-            if components is not None:
-                if components > raw:
-                    raise SettingsError(
-                        f"components = {components} is more than the {raw} channels of the {stream} stream: "
-                        "ask for fewer."
-                    )
-                self.register_buffer(f"{stream}_mean", torch.zeros(raw))
-                self.register_buffer(f"{stream}_axes", torch.eye(raw, components))
-            self.channels[stream] = components or raw
-        if standardise:
-            # It has no weights; it only tracks the running mean and variance of the training errors.
-            self.usual = nn.ModuleDict(
-                {stream: nn.BatchNorm1d(_PATCHES, momentum=0.01, affine=False) for stream in self.weights}
-            )
-        self.standardise = standardise
-        self.register_buffer("lowest", torch.zeros(len(self.weights)))
-        self.register_buffer("highest", torch.ones(len(self.weights)))
-
-    @property
-    def warmup(self) -> int:
-        """Number of frames at the beginning that only serve the temporal maximum."""
-        return 0 if set(self.weights) == {"spatial"} else POOLED - 1
-
-    def forward(self, patches: Tensor) -> dict[str, Tensor]:
-        """Compute the inputs of each branch from patches (..., n, P, D)."""
-        streams = self._raw(patches)
-        if not self.reduced:
-            return streams
-        return {
-            stream: (values - self.get_buffer(f"{stream}_mean")) @ self.get_buffer(f"{stream}_axes")
-            for stream, values in streams.items()
-        }
-
-    def fit(self, patches: Tensor) -> None:
-        """Compute the principal axes of normal patches, float32 (B, L, P, D), if the features are reduced."""
-        if not self.reduced:
-            return
-        for stream, values in self._raw(patches).items():
-            rows = values.flatten(0, -2)
-            mean = rows.mean(0)
-            variances, axes = torch.linalg.eigh(torch.cov(rows.T, correction=0))
-            kept = self.channels[stream]
-            length = variances[-kept:].sum().clamp_min(1e-12).sqrt()
-            self.get_buffer(f"{stream}_mean").copy_(mean)
-            self.get_buffer(f"{stream}_axes").copy_(axes[:, -kept:].flip(-1) / length)
-
-    def watch(self, errors: Mapping[str, Tensor]) -> None:
-        """Learn which errors are usual from those of a training step, float32 (..., P) per branch."""
-        if self.standardise and self.training:
-            for stream, error in errors.items():
-                self.usual[stream](error.detach().flatten(0, -2))
-
-    def calibrate(self, scores: Mapping[str, Tensor]) -> None:
-        """Store the range of each branch's scores of normal video, float32 (n,), which normalises the fused score."""
-        for index, stream in enumerate(self.weights):
-            if stream in scores:
-                self.lowest[index], self.highest[index] = scores[stream].aminmax()
-
-    def scores(self, errors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Compute the signals, float32 (m,) each, from the errors of each branch's patches, float32 (m, P).
-
-        The signals are the pooled errors of each branch, and `fused`: the weighted sum of eq. 14, normalised by the
-        range of normal video instead of the range of the test video, which a live camera does not know. A branch that
-        does not exist scores 0.
-        """
-        pooled = {
-            stream: error.amax(-1) if self.pool == "largest" else error.mean(-1)
-            for stream, error in self._compared(errors).items()
-        }
-        nothing = torch.zeros_like(next(iter(pooled.values())))
-        alone = {stream: pooled.get(stream, nothing) for stream in ("spatial", "temporal", "motion")}
-        return {"fused": self._fused(pooled), **alone}
-
-    def error_map(self, errors: Mapping[str, Tensor]) -> Tensor:
-        """Map the errors of each branch's 21 patches, float32 (m, 21), onto cells, float32 (m, 4, 4).
-
-        The value of a cell is the mean over the patches that contain it.
-        """
-        whole, quarters, cells = self._fused(self._compared(errors)).split([1, 4, 16], dim=-1)
-        upsampled = [
-            level.unflatten(-1, (side, side))
-            .repeat_interleave(4 // side, -1)
-            .repeat_interleave(4 // side, -2)
-            for level, side in ((whole, 1), (quarters, 2), (cells, 4))
-        ]
-        return torch.stack(upsampled).mean(0)
-
-    def _compared(self, errors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Express errors in standard deviations above the usual error, if `standardise` is set."""
-        if not self.standardise:
-            return errors
-        compared = {}
-        for stream, error in errors.items():
-            mean, variance = (getattr(self.usual[stream], f"running_{name}") for name in ("mean", "var"))
-            compared[stream] = (error - mean) / (variance + 1e-8).sqrt()
-        return compared
-
-    def _raw(self, patches: Tensor) -> dict[str, Tensor]:
-        frames = patches.shape[-3] - self.warmup
-        spatial = patches[..., self.warmup :, :, :]
-        streams: dict[str, Tensor] = {}
-        for stream in self.weights:
-            if stream == "spatial":
-                streams[stream] = spatial
-            else:
-                shifted = [patches[..., first : first + frames, :, :] for first in range(POOLED)]
-                temporal = reduce(torch.maximum, shifted)
-                if stream == "motion":
-                    streams[stream] = temporal - reduce(torch.minimum, shifted)
-                else:
-                    streams[stream] = temporal if stream == "temporal" else torch.cat([spatial, temporal], -1)
-        return streams
-
-    def _fused(self, values: Mapping[str, Tensor]) -> Tensor:
-        spread = (self.highest - self.lowest).clamp_min(1e-6)
-        return torch.stack(
-            [
-                weight * (values[stream] - self.lowest[index]) / spread[index]
-                for index, (stream, weight) in enumerate(self.weights.items())
-            ]
-        ).sum(0)

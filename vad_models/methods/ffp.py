@@ -41,7 +41,7 @@ class FFPSettings(MethodSettings):
     """Weight of the gradient difference loss (eq. 4)."""
     adversarial: float = Field(default=0.05, ge=0)
     """Weight of the adversarial loss (eq. 7); 0 builds no discriminator."""
-    flow: float = Field(default=2.0, ge=0)
+    optical_flow: float = Field(default=2.0, ge=0)
     """Weight of the L1 distance between both optical flows (eq. 5), in pixels; 0 computes none."""
     discriminator: tuple[int, ...] = Field(default=(128, 256, 512, 512), min_length=2)
     """Channels of the discriminator's layers before the last one."""
@@ -94,8 +94,8 @@ class FFP(Method):
             "intensity": (2 * (predicted - truth)).square().mean(),
             "gradient": 2 * gradient_difference(predicted, truth),
         }
-        if self.settings.flow:
-            losses["flow"] = (lucas_kanade(last, predicted) - lucas_kanade(last, truth)).abs().mean()
+        if self.settings.optical_flow:
+            losses["optical_flow"] = (lucas_kanade(last, predicted) - lucas_kanade(last, truth)).abs().mean()
         if self.settings.adversarial:
             losses["adversarial"], losses["discriminator"] = adversarial_losses(
                 self.discriminator, 2 * predicted - 1, 2 * truth - 1

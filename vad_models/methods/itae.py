@@ -10,7 +10,7 @@ unlikely.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple, cast
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -19,15 +19,14 @@ from torch import Tensor, nn
 
 from vad_models.contract import ClipSpec, Features, Method, MethodSettings, Phase
 from vad_models.errors import SettingsError
-from vad_models.layers.conv3d import clips, conv3d_block, upsample3d, upsample3d_block
+from vad_models.layers.conv3d import clips
 from vad_models.layers.glow import Glow
 from vad_models.layers.losses import gradient_difference, ms_ssim
+from vad_models.layers.two_path import EVERY, Codes, TwoPathAE
 from vad_models.settings import FrameSize
 
 __all__ = ["ITAE", "ITAESettings"]
 
-_EVERY = 4
-"""Distance between the frames that the appearance path sees (tau in the paper)."""
 _SMALLEST_FOR_MS_SSIM = 176
 """Side, in pixels, of the smallest frame that fills a window of 11 at the coarsest of five scales."""
 
@@ -55,11 +54,11 @@ class ITAESettings(MethodSettings):
     overlap: bool = True
     """Whether the error of a frame is its mean over all clips that contain it; false takes the error in the clip around
     it, which is T times cheaper."""
-    flow_steps: int = Field(default=32, ge=1)
+    glow_steps: int = Field(default=32, ge=1)
     """Steps per level of each Glow (K)."""
-    flow_levels: int = Field(default=3, ge=1)
+    glow_levels: int = Field(default=3, ge=1)
     """Levels of each Glow (L)."""
-    flow_hidden: int = Field(default=128, ge=1)
+    glow_hidden: int = Field(default=128, ge=1)
     """Channels inside the couplings of each Glow."""
     hint: Literal["none", "intensity", "error"] = "none"
     """Additional input of the appearance path's Glow, next to the code (Table 4)."""
@@ -93,7 +92,7 @@ class ITAE(Method):
     headline: ClassVar[str] = "total"
     calibrated_on: ClassVar[tuple[str, ...]] = ("reconstruction", "nll_appearance", "nll_motion")
 
-    flows: Mapping[str, Glow]
+    glows: Mapping[str, Glow]
     intervals: Tensor
     normal: Tensor
 
@@ -111,13 +110,13 @@ class ITAE(Method):
         before = int(settings.changes)
         frames = 2 * length - 1 if settings.overlap else length
         self.clip = ClipSpec(frames + before, self.target + before, size)
-        self.autoencoder = TwoPathAE(settings, size.channels)
-        flow = (settings.flow_steps, settings.flow_levels, settings.flow_hidden)
-        appearance = (3 if settings.hint != "none" else 2) * length // _EVERY
-        flows = {"appearance": Glow(appearance, *flow)}
+        self.autoencoder = TwoPathAE(size.channels, settings.appearance, settings.motion, settings.halvings)
+        shape = (settings.glow_steps, settings.glow_levels, settings.glow_hidden)
+        appearance = (3 if settings.hint != "none" else 2) * length // EVERY
+        glows = {"appearance": Glow(appearance, *shape)}
         if settings.motion:
-            flows["motion"] = Glow(2 * length, *flow)
-        self.flows = cast(Any, nn.ModuleDict(flows))
+            glows["motion"] = Glow(2 * length, *shape)
+        self.glows = cast(Any, nn.ModuleDict(glows))
         # Range (largest minus smallest value) of the appearance and the motion code (lambda_1 and lambda_2 of eq. 8).
         self.register_buffer("intervals", torch.tensor([1.0, float(settings.motion is not None)]))
         # Mean and standard deviation of the reconstruction and of the joint likelihood on held-out normal video.
@@ -129,15 +128,15 @@ class ITAE(Method):
     def begin(self, phase: str) -> list[dict[str, Any]]:
         if phase == "autoencoder":
             return [{"params": list(self.autoencoder.parameters())}]
-        return [{"params": [parameter for flow in self.flows.values() for parameter in flow.parameters()]}]
+        return [{"params": [parameter for glow in self.glows.values() for parameter in glow.parameters()]}]
 
     @torch.no_grad()
     def fit(self, features: Features, phase: str) -> None:
         """Initialise the activation normalisations and the ranges of the codes on training video."""
         each = [self._summaries(self._clips({"frames": one})) for one in features["frames"]]
-        for index, (path, flow) in enumerate(self.flows.items()):
+        for index, (path, glow) in enumerate(self.glows.items()):
             summaries = torch.cat([one[path] for one in each])
-            flow.initialise(summaries)
+            glow.initialise(summaries)
             self.intervals[index] = summaries.max() - summaries.min()
 
     def loss(self, features: Features, phase: str) -> dict[str, Tensor]:
@@ -220,8 +219,8 @@ class ITAE(Method):
     def _likelihoods(self, summaries: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Compute the negative log-likelihood per value, in nats: (m, D, h, w) per path -> (m,) per signal."""
         return {
-            f"nll_{path}": -flow(summaries[path]) / summaries[path][0].numel()
-            for path, flow in self.flows.items()
+            f"nll_{path}": -glow(summaries[path]) / summaries[path][0].numel()
+            for path, glow in self.glows.items()
         }
 
     def _summaries(
@@ -244,10 +243,10 @@ class ITAE(Method):
                 shown = (
                     (self.autoencoder.decoder(codes.both) if rebuilt is None else rebuilt) - frames
                 ).abs()
-            hint = F.interpolate(shown.mean(1)[:, ::_EVERY], codes.appearance.shape[-2:], mode="area")
+            hint = F.interpolate(shown.mean(1)[:, ::EVERY], codes.appearance.shape[-2:], mode="area")
             summaries["appearance"] = torch.cat([summaries["appearance"], hint], dim=1)
         # Glow halves height and width, so the border is repeated until they are divisible.
-        unit = 2**self.settings.flow_levels
+        unit = 2**self.settings.glow_levels
         down, right = (-side % unit for side in codes.appearance.shape[-2:])
         return {path: F.pad(one, (0, right, 0, down), mode="replicate") for path, one in summaries.items()}
 
@@ -255,74 +254,3 @@ class ITAE(Method):
 def _summary(code: Tensor) -> Tensor:
     """Take maximum and mean over the channels: (m, D, t, h, w) -> (m, 2 t, h, w)."""
     return torch.cat([code.amax(1), code.mean(1)], dim=1)
-
-
-class Codes(NamedTuple):
-    """Codes of m clips."""
-
-    appearance: Tensor
-    """Code of the appearance path, (m, D, T / 4, h, w)."""
-    motion: Tensor | None
-    """Code of the motion path, (m, D', T, h, w); None if there is no such path."""
-    both: Tensor
-    """Input of the decoder, (m, D + 2 D', T / 4, h, w)."""
-
-
-class TwoPathAE(nn.Module):
-    """Two encoders with lateral connections, and one decoder (Table 1).
-
-    Args:
-        settings: settings of the method.
-        channels: channels of a frame.
-
-    Shape:
-        float32 (m, C, T, H, W) -> float32 (m, C, T, H, W). T must be a multiple of 4.
-    """
-
-    def __init__(self, settings: ITAESettings, channels: int) -> None:
-        super().__init__()
-        halved = [(1, 2, 2) if layer < settings.halvings else (1, 1, 1) for layer in range(4)]
-        slow, fast = settings.appearance, settings.motion
-        lateral = [2 * width for width in fast] if fast else [0] * 4
-        slow_inputs = [channels, *(slow[layer] + lateral[layer] for layer in range(3))]
-        slow_kernels = [(1, 3, 3), (1, 3, 3), (3, 3, 3), (3, 3, 3)]
-        self.slow = nn.ModuleList(
-            [conv3d_block(slow_inputs[i], slow[i], halved[i], slow_kernels[i]) for i in range(4)]
-        )
-        self.fast, self.lateral = nn.ModuleList(), nn.ModuleList()
-        if fast:
-            for layer, (inputs, outputs) in enumerate(zip((channels, *fast[:3]), fast, strict=True)):
-                kernel = (5, 3, 3) if layer == 0 else (3, 3, 3)
-                self.fast.append(conv3d_block(inputs, outputs, halved[layer], kernel))
-                # As in SlowFast: twice the channels, and one time step for every four.
-                self.lateral.append(
-                    nn.Conv3d(outputs, 2 * outputs, (5, 1, 1), stride=(_EVERY, 1, 1), padding=(2, 0, 0))
-                )
-        widths = (slow[3] + lateral[3], slow[3], slow[1], slow[0])
-        grown = (
-            [(1, 1, 1), (2, 2, 2), (2, 2, 2)] if settings.halvings == 3 else [(1, 1, 1), (2, 1, 1), (2, 2, 2)]
-        )
-        last = upsample3d(widths[3], channels, (1, 2, 2))
-        # From random weights the output first becomes constant, and a sparse foreground then takes long to appear.
-        for parameter in last.parameters():
-            nn.init.zeros_(parameter)
-        self.decoder = nn.Sequential(
-            *[upsample3d_block(i, o, step) for i, o, step in zip(widths, widths[1:], grown, strict=False)],
-            last,
-        )
-
-    def encode(self, clip: Tensor) -> Codes:
-        """Encode clips (m, C, T, H, W)."""
-        slow, fast, motion = clip[:, :, ::_EVERY], clip, None
-        appearance = slow
-        for layer, block in enumerate(self.slow):
-            appearance = slow = block(slow)
-            if self.fast:
-                motion = fast = self.fast[layer](fast)
-                slow = torch.cat([slow, self.lateral[layer](fast)], dim=1)
-        return Codes(appearance, motion, slow)
-
-    def forward(self, clip: Tensor) -> Tensor:
-        """Reconstruct clips: (m, C, T, H, W) -> (m, C, T, H, W)."""
-        rebuilt: Tensor = self.decoder(self.encode(clip).both)
-        return rebuilt

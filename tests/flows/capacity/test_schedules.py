@@ -62,10 +62,10 @@ def test_costs_are_means_over_the_jobs_of_a_result_table(tmp_path: Path) -> None
     write_results(tmp_path / "toy.csv")
 
     costs = measured_costs(
-        tmp_path / "toy.csv", {"conv_ae": "conv_ae", "conv_ae_wide": "conv_ae", "ffp_flow": "ffp"}
+        tmp_path / "toy.csv", {"conv_ae": "conv_ae", "conv_ae_wide": "conv_ae", "ffp_optical_flow": "ffp"}
     )
 
-    assert costs.training == {"conv_ae": 180.0, "conv_ae_wide": 180.0, "ffp_flow": 540.0}
+    assert costs.training == {"conv_ae": 180.0, "conv_ae_wide": 180.0, "ffp_optical_flow": 540.0}
     assert costs.job("conv_ae", test_frames=200) == 180 + 2
 
 

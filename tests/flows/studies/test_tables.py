@@ -46,8 +46,8 @@ def test_columns(table: pd.DataFrame) -> None:
 
 def test_rows_name_their_commands(table: pd.DataFrame) -> None:
     commands = table[table["method"] == "ffp"].set_index("seed")["command"]
-    assert commands["0"] == "vad robustness --dataset toy --method ffp_flow --seed 0"
-    assert commands["all"] == "vad robustness --dataset toy --method ffp_flow"
+    assert commands["0"] == "vad robustness --dataset toy --method ffp_optical_flow --seed 0"
+    assert commands["all"] == "vad robustness --dataset toy --method ffp_optical_flow"
 
 
 def test_rows_of_seed_all_are_means_with_an_interval(table: pd.DataFrame) -> None:

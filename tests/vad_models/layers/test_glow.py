@@ -8,8 +8,8 @@ import torch
 from vad_models.layers.glow import Glow
 
 
-def flow(channels: int, steps: int = 3, levels: int = 1) -> Glow:
-    """A flow far from the identity: the couplings' last layers begin at zero, and would hide mistakes."""
+def random_glow(channels: int, steps: int = 3, levels: int = 1) -> Glow:
+    """A Glow far from the identity: the couplings' last layers begin at zero, and would hide mistakes."""
     torch.manual_seed(0)
     glow = Glow(channels, steps, levels, hidden=6)
     for name, parameter in glow.named_parameters():
@@ -19,7 +19,7 @@ def flow(channels: int, steps: int = 3, levels: int = 1) -> Glow:
 
 @pytest.mark.parametrize(("levels", "size"), [(1, 6), (2, 8), (3, 8)])
 def test_decoding_inverts_encoding(levels: int, size: int) -> None:
-    glow, x = flow(2, levels=levels), torch.randn(3, 2, size, size)
+    glow, x = random_glow(2, levels=levels), torch.randn(3, 2, size, size)
     latents, _ = glow.encode(x)
     assert len(latents) == levels
     assert sum(latent[0].numel() for latent in latents) == x[0].numel()
@@ -28,7 +28,7 @@ def test_decoding_inverts_encoding(levels: int, size: int) -> None:
 
 @pytest.mark.parametrize(("levels", "size"), [(1, 2), (2, 4)])
 def test_the_log_determinant_is_that_of_autograds_jacobian(levels: int, size: int) -> None:
-    glow, x = flow(2, levels=levels).double(), torch.randn(1, 2, size, size, dtype=torch.double)
+    glow, x = random_glow(2, levels=levels).double(), torch.randn(1, 2, size, size, dtype=torch.double)
 
     def latent(flat: torch.Tensor) -> torch.Tensor:
         return torch.cat([part.flatten() for part in glow.encode(flat.view_as(x))[0]])
@@ -40,7 +40,7 @@ def test_the_log_determinant_is_that_of_autograds_jacobian(levels: int, size: in
 
 def test_the_density_integrates_to_one() -> None:
     """Over the four values of the smallest map there is."""
-    glow = flow(1, steps=2).double()
+    glow = random_glow(1, steps=2).double()
     generator = torch.Generator().manual_seed(1)
     # Importance sampling from a wide normal: the mean of p / q is the integral of p.
     wide = 4.0
@@ -64,7 +64,7 @@ def test_initialised_activations_have_mean_0_and_variance_1() -> None:
 
 
 def test_the_initialisation_is_saved_with_the_weights() -> None:
-    glow, x = flow(2), 5 + 3 * torch.randn(16, 2, 8, 8)
+    glow, x = random_glow(2), 5 + 3 * torch.randn(16, 2, 8, 8)
     glow.initialise(x)
     again = Glow(2, 3, 1, hidden=6)
     again.load_state_dict(glow.state_dict())

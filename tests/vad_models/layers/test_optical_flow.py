@@ -24,25 +24,25 @@ def view(x: float, y: float) -> Tensor:
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (0.5, -0.25), (1.0, 0.0), (0.0, 2.0), (3.0, -2.0), (4.0, 1.0)])
 def test_finds_a_known_displacement(shift: tuple[float, float]) -> None:
     x, y = shift
-    flow = lucas_kanade(view(0, 0), view(-x, -y))[0, :, 10:-10, 10:-10]
-    assert flow.shape == (2, 44, 76)
-    assert (flow - torch.tensor(shift)[:, None, None]).abs().mean() < 0.2
-    assert (flow.mean((1, 2)) - torch.tensor(shift)).abs().max() < 0.1
+    displacement = lucas_kanade(view(0, 0), view(-x, -y))[0, :, 10:-10, 10:-10]
+    assert displacement.shape == (2, 44, 76)
+    assert (displacement - torch.tensor(shift)[:, None, None]).abs().mean() < 0.2
+    assert (displacement.mean((1, 2)) - torch.tensor(shift)).abs().max() < 0.1
 
 
 def test_only_what_moves_has_flow() -> None:
     first, second = view(0, 0), view(0, 0)
     second[..., 32:] = view(-1, 0)[..., 32:]
-    flow = lucas_kanade(first, second)[0]
-    assert flow[:, 10:-10, 5:20].abs().mean() < 0.1
-    assert abs(flow[0, 10:-10, 48:-10].mean() - 1) < 0.1
+    displacement = lucas_kanade(first, second)[0]
+    assert displacement[:, 10:-10, 5:20].abs().mean() < 0.1
+    assert abs(displacement[0, 10:-10, 48:-10].mean() - 1) < 0.1
 
 
 def test_nothing_to_see_has_no_flow_and_a_finite_gradient() -> None:
     second = torch.rand(2, 3, 24, 40, requires_grad=True)
-    flow = lucas_kanade(torch.full((2, 3, 24, 40), 0.5), second)
-    flow.sum().backward()
-    assert flow.abs().max() == 0
+    displacement = lucas_kanade(torch.full((2, 3, 24, 40), 0.5), second)
+    displacement.sum().backward()
+    assert displacement.abs().max() == 0
     assert second.grad is not None and second.grad.isfinite().all()
 
 

@@ -52,7 +52,7 @@ def test_paper_profile_is_trained_as_published() -> None:
     method = build_method("ffp", load_params().methods["ffp"].paper or {}, SIZE)
     assert isinstance(method, FFP)
     weights = method.settings
-    assert (weights.intensity, weights.gradient, weights.flow, weights.adversarial) == (1, 1, 2, 0.05)
+    assert (weights.intensity, weights.gradient, weights.optical_flow, weights.adversarial) == (1, 1, 2, 0.05)
     phase = weights.training
     assert (phase.learning_rate, phase.batch, phase.epochs * (phase.steps_per_epoch or 0)) == (
         1e-4,
@@ -64,7 +64,7 @@ def test_paper_profile_is_trained_as_published() -> None:
     assert discriminator["lr"] == pytest.approx(1e-5)
     before = [parameter.detach().clone() for parameter in method.parameters()]
     losses = method.loss({"frames": as_frames(blobs(5, 0))[None]}, "training")
-    assert set(losses) == {"loss", "intensity", "gradient", "flow", "adversarial", "discriminator"}
+    assert set(losses) == {"loss", "intensity", "gradient", "optical_flow", "adversarial", "discriminator"}
     losses["loss"].backward()
     torch.optim.AdamW([generator, discriminator], phase.learning_rate, weight_decay=0).step()
     moved = [(now - then).abs().max().item() for now, then in zip(method.parameters(), before, strict=True)]
@@ -85,25 +85,31 @@ def test_a_score_is_the_error_of_the_frame_predicted_from_the_four_before() -> N
 
 
 def test_loss_is_the_papers_over_all_windows_with_frames_in_plus_minus_one() -> None:
-    method = build(adversarial=0.05, flow=2.0, intensity=0.5, gradient=3.0)
+    method = build(adversarial=0.05, optical_flow=2.0, intensity=0.5, gradient=3.0)
     with torch.no_grad():
         losses = method.loss({"frames": as_frames(blobs(6, 2))[None]}, "training")
         last, truth = 2 * clips()[:, 3] - 1, 2 * clips()[:, 4] - 1
         predicted = 2 * method.predict(clips()[:, :4]) - 1
-        flows = [lucas_kanade((last + 1) / 2, (frame + 1) / 2) for frame in (predicted, truth)]
+        displacements = [lucas_kanade((last + 1) / 2, (frame + 1) / 2) for frame in (predicted, truth)]
         fake, real = method.discriminator(predicted), method.discriminator(truth)
     assert torch.allclose(losses["intensity"], (predicted - truth).square().mean())
     assert torch.allclose(losses["gradient"], gradient_difference(predicted, truth))
-    assert torch.allclose(losses["flow"], (flows[0] - flows[1]).abs().mean(), atol=1e-5)
+    assert torch.allclose(
+        losses["optical_flow"], (displacements[0] - displacements[1]).abs().mean(), atol=1e-5
+    )
     assert torch.allclose(losses["adversarial"], ((fake - 1) ** 2 / 2).mean())
     assert torch.allclose(losses["discriminator"], ((real - 1) ** 2 / 2).mean() + (fake**2 / 2).mean())
-    total = 0.5 * losses["intensity"] + 3 * losses["gradient"] + 2 * losses["flow"]
+    total = 0.5 * losses["intensity"] + 3 * losses["gradient"] + 2 * losses["optical_flow"]
     assert torch.allclose(losses["loss"], total + 0.05 * losses["adversarial"] + losses["discriminator"])
 
 
 @pytest.mark.parametrize(
     ("name", "added"),
-    [("ffp", set()), ("ffp_adversarial", {"adversarial", "discriminator"}), ("ffp_flow", {"flow"})],
+    [
+        ("ffp", set()),
+        ("ffp_adversarial", {"adversarial", "discriminator"}),
+        ("ffp_optical_flow", {"optical_flow"}),
+    ],
 )
 def test_a_term_without_weight_costs_nothing(name: str, added: set[str]) -> None:
     method = build(name)
@@ -114,7 +120,7 @@ def test_a_term_without_weight_costs_nothing(name: str, added: set[str]) -> None
 
 
 def test_each_network_learns_from_its_own_loss() -> None:
-    method = build(adversarial=0.05, flow=0.0, intensity=0.0, gradient=0.0)
+    method = build(adversarial=0.05, optical_flow=0.0, intensity=0.0, gradient=0.0)
     losses = method.loss({"frames": as_frames(blobs(6, 2))[None]}, "training")
     for loss, network, factor in (
         ("adversarial", method.net, 0.05),

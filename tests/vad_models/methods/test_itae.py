@@ -67,12 +67,12 @@ def test_paper_profile_has_the_shapes_of_table_1() -> None:
     assert kernels[1] == [(5, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3)]
     assert kernels[2] == [(5, 1, 1)] * 4
     assert sum(parameter.numel() for parameter in network.parameters()) == 6_970_279
-    assert [len(level) for level in method.flows["appearance"].levels] == [32] * 3
+    assert [len(level) for level in method.glows["appearance"].levels] == [32] * 3
 
 
 def test_paper_profile_takes_a_step_of_each_phase() -> None:
     paper = load_params().methods["itae"].paper or {}
-    method = build_method("itae", paper | {"flow_steps": 2}, FrameSize(64, 64, 1))
+    method = build_method("itae", paper | {"glow_steps": 2}, FrameSize(64, 64, 1))
     assert isinstance(method, ITAE)
     frames = {"frames": torch.rand(2, 16, 1, 64, 64)}
     method.fit(frames, "density")
@@ -173,7 +173,7 @@ def test_with_changes_a_clip_holds_what_changed_since_the_frame_before() -> None
             assert torch.allclose(value, -torch.log10(1 - error.clamp(0, 1 - 1e-6)).mean(), atol=1e-6)
 
 
-def test_the_flows_see_maximum_and_mean_over_the_channels() -> None:
+def test_glow_sees_maximum_and_mean_over_the_channels() -> None:
     method, frames = build(), clips(as_frames(blobs(8, 3)), 8)
     codes, summaries = method.autoencoder.encode(frames), method._summaries(frames)
     assert codes.motion is not None
@@ -183,7 +183,7 @@ def test_the_flows_see_maximum_and_mean_over_the_channels() -> None:
 
 
 def test_codes_of_odd_sides_are_extended_by_their_border() -> None:
-    method = build(FrameSize(32, 40, 1), halvings=3, flow_levels=1)
+    method = build(FrameSize(32, 40, 1), halvings=3, glow_levels=1)
     frames = clips(as_frames(blobs(8, 3)[:, :, :40]), 8)
     summary = method._summaries(frames)["motion"]
     assert summary.shape[-2:] == (4, 6)
@@ -220,7 +220,7 @@ def test_a_sequence_is_one_clip() -> None:
         build(clip=12)
 
 
-def test_flows_that_never_saw_a_code_are_refused() -> None:
+def test_a_glow_that_never_saw_a_code_is_refused() -> None:
     density = short_settings("itae")["density"] | {"fit_sequences": 0, "sequence": 8}
     with pytest.raises(SettingsError, match=r"density\.fit_sequences must be at least 1"):
         build(density=density)

@@ -28,13 +28,13 @@ def steps(lstm: nn.LSTM, inputs: Tensor) -> Tensor:
     return torch.stack(outputs)
 
 
-def test_paper_profile_squeezes_ten_frames_of_each_stream_to_512_numbers() -> None:
+def test_paper_profile_squeezes_ten_frames_of_each_branch_to_512_numbers() -> None:
     torch.manual_seed(0)
     method = build_method("lstm_ae", load_params().methods["lstm_ae"].paper or {}, SIZE)
     assert isinstance(method, LSTMAE)
     assert (method.clip.frames, method.clip.target) == (13, 12)  # 10, and 3 for the first temporal maximum
     assert list(method.models) == ["spatial", "temporal"]
-    patches = method.streams(torch.rand(13, 21, 1280))["temporal"]
+    patches = method.branches(torch.rand(13, 21, 1280))["temporal"]
     assert patches.shape == (10, 21, 1280)
     assert method.models["temporal"].code(patches).shape == (21, 512)
     encoder, decoder = 4 * 512 * (1280 + 512 + 2), 4 * 512 * (512 + 512 + 2)
@@ -68,11 +68,11 @@ def test_the_score_is_the_mean_error_of_the_windows_last_frame() -> None:
     features = method.features(as_frames(blobs(16, 0)))
     with torch.no_grad():
         scores = method.score(features)
-        for stream, inputs in method.streams(features["patches"]).items():
-            assert scores[stream].shape == (4,)
+        for branch, inputs in method.branches(features["patches"]).items():
+            assert scores[branch].shape == (4,)
             for first in range(4):
-                error = method.models[stream](inputs[first : first + 10])[-1]
-                assert torch.allclose(scores[stream][first], error.mean(), rtol=1e-4)
+                error = method.models[branch](inputs[first : first + 10])[-1]
+                assert torch.allclose(scores[branch][first], error.mean(), rtol=1e-4)
         assert method.error_map(features).shape == (4, 4, 4)
 
 

@@ -15,9 +15,9 @@ from vad_models.methods.nearest_subspace import NearestSubspace, Span
 from vad_models.settings import load_params
 
 
-def fitted(streams: dict[str, float]) -> NearestSubspace:
+def fitted(branches: dict[str, float]) -> NearestSubspace:
     torch.manual_seed(0)
-    settings = profile_settings("nearest_subspace") | {"streams": streams, "atoms": 56}
+    settings = profile_settings("nearest_subspace") | {"branches": branches, "atoms": 56}
     method = build_method("nearest_subspace", settings, SIZE)
     assert isinstance(method, NearestSubspace)
     method.fit({"patches": method.features(as_frames(blobs(40, 0)))["patches"][None]}, "dictionary")
@@ -73,15 +73,15 @@ def test_the_score_of_a_frame_is_the_mean_distance_of_its_patches() -> None:
     assert method.error_map(features).shape == (12, 4, 4)
 
 
-def test_streams_are_fused_with_their_weights_on_the_scale_of_normal_video() -> None:
+def test_branches_are_fused_with_their_weights_on_the_scale_of_normal_video() -> None:
     method = fitted({"spatial": 1.0, "temporal": 0.5})
     assert (method.clip.frames, method.clip.target) == (4, 3)
     normal = method.score(method.features(as_frames(blobs(40, 2))))
     method.calibrate({signal: normal[signal] for signal in method.calibrated_on})
     scores = method.score(method.features(as_frames(blobs(40, 3))))
     expected = sum(
-        weight * (scores[stream] - normal[stream].min()) / (normal[stream].max() - normal[stream].min())
-        for stream, weight in (("spatial", 1.0), ("temporal", 0.5))
+        weight * (scores[branch] - normal[branch].min()) / (normal[branch].max() - normal[branch].min())
+        for branch, weight in (("spatial", 1.0), ("temporal", 0.5))
     )
     assert torch.allclose(scores["fused"], torch.as_tensor(expected), atol=1e-5)
 

@@ -66,12 +66,12 @@ def test_a_second_fit_forgets_the_first() -> None:
 @pytest.mark.parametrize("components", [None, 16])
 def test_the_score_of_a_frame_is_how_far_its_patches_are_outside(components: int | None) -> None:
     torch.manual_seed(0)
-    settings = profile_settings("one_class_svm") | {"streams": {"spatial": 1.0}, "components": components}
+    settings = profile_settings("one_class_svm") | {"branches": {"spatial": 1.0}, "components": components}
     method = build_method("one_class_svm", settings, SIZE)
     assert isinstance(method, OneClassSVM)
     method.fit({"patches": method.features(as_frames(blobs(40, 0)))["patches"][None]}, "support")
     features = method.features(as_frames(blobs(12, 1)))
-    inputs = method.streams(features["patches"])["spatial"]
+    inputs = method.branches(features["patches"])["spatial"]
     assert inputs.shape == (12, 21, components or 112)
     outside = method.models["spatial"](inputs)
     assert torch.allclose(method.score(features)["spatial"], outside.mean(1))

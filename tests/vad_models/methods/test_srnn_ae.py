@@ -45,17 +45,17 @@ def test_paper_profile_is_the_papers_network_and_takes_a_step() -> None:
     assert phase.epochs * (phase.steps_per_epoch or 0) == 20_000
     assert phase.weight_decay == 0.005
     assert method.settings.steps == 3
-    assert method.settings.streams == {"spatial": 1.0, "temporal": 0.5}
+    assert method.settings.branches == {"spatial": 1.0, "temporal": 0.5}
     for network in method.models.values():
         assert network.dictionary.shape == network.decoder.shape == (channels, 2048)
         assert network.embedding.out_features == 512
     trained = [weight for group in method.begin("training") for weight in group["params"]]
-    # Each stream: A and Z, a_0, the similarity, and lambda_1, lambda_2, gamma.
+    # Each branch: A and Z, a_0, the similarity, and lambda_1, lambda_2, gamma.
     assert sum(weight.numel() for weight in trained) == 2 * (
         2 * 2048 * channels + 2048 + 512 * (channels + 1) + 3
     )
     patches = torch.rand(4, 13, 21, channels)
-    (codes, *_) = [method.models[name].codes(x[0]) for name, x in method.streams(patches).items()]
+    (codes, *_) = [method.models[name].codes(x[0]) for name, x in method.branches(patches).items()]
     assert codes.shape == (10, 21, 2048)
     optimiser = torch.optim.RMSprop(trained, lr=phase.learning_rate)
     losses = [method.loss({"patches": patches}, "training")["loss"]]
@@ -89,7 +89,7 @@ def test_with_many_layers_and_tied_weights_it_finds_the_codes_of_tsc() -> None:
 def test_learned_similarity_is_a_cosine_of_what_a_layer_with_relu_makes_of_the_frames() -> None:
     method = build()
     network = method.models["spatial"]
-    inputs = method.streams(patches_of(method)[0])["spatial"]
+    inputs = method.branches(patches_of(method)[0])["spatial"]
     with torch.no_grad():
         found = network.similarity(inputs)
         embedded = torch.relu(inputs @ network.embedding.weight.T + network.embedding.bias)
@@ -142,11 +142,11 @@ def test_a_score_is_the_mean_error_of_the_windows_last_frame() -> None:
         scores = method.score(features)
         for first in range(16 - method.clip.frames + 1):
             window = features["patches"][first : first + method.clip.frames]
-            for stream, inputs in method.streams(window).items():
-                network = method.models[stream]
+            for branch, inputs in method.branches(window).items():
+                network = method.models[branch]
                 rebuilt = network.codes(inputs)[-1] @ network.decoder.T
                 expected = (inputs[-1] - rebuilt).square().sum(-1).mean()
-                assert torch.allclose(scores[stream][first], expected, atol=1e-5)
+                assert torch.allclose(scores[branch][first], expected, atol=1e-5)
         assert method.error_map(features).shape == (16 - method.clip.frames + 1, 4, 4)
 
 
@@ -159,10 +159,10 @@ def test_a_score_is_the_mean_error_of_the_windows_last_frame() -> None:
         ("early", 13, {"spatial", "temporal", "motion"}),
     ],
 )
-def test_variants_differ_in_their_streams(variant: str, window: int, absent: set[str]) -> None:
+def test_variants_differ_in_their_branches(variant: str, window: int, absent: set[str]) -> None:
     assert load_params().methods[f"srnn_ae_{variant}"].method == "srnn_ae"
     method = build(f"srnn_ae_{variant}")
-    assert list(method.streams.channels) == [variant]
+    assert list(method.branches.channels) == [variant]
     assert method.clip.frames == window
     method.fit({"patches": patches_of(method)}, "training")
     with torch.no_grad():

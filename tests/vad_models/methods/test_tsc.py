@@ -44,7 +44,7 @@ def test_paper_profile_has_2048_columns_30_steps_and_21_patches() -> None:
     assert method.settings.steps == 30  # Table 10
     assert method.settings.coherence == 2.0  # section 4.4
     assert method.settings.bandwidth == 100.0  # footnote 2
-    assert method.settings.streams == {"spatial": 1.0, "temporal": 0.5}  # section 4.1
+    assert method.settings.branches == {"spatial": 1.0, "temporal": 0.5}  # section 4.1
     for dictionary in method.models.values():
         assert dictionary.columns.shape == (method.pyramid.channels, 2048)  # section 4.4
     trained = sum(weight.numel() for group in method.begin("training") for weight in group["params"])
@@ -54,9 +54,9 @@ def test_paper_profile_has_2048_columns_30_steps_and_21_patches() -> None:
 def test_the_codes_minimise_the_objective_frame_by_frame() -> None:
     method, patches = fitted(steps=2000)
     settings = method.settings
-    for stream, inputs in method.streams(patches[:1, :8]).items():
+    for branch, inputs in method.branches(patches[:1, :8]).items():
         frames = inputs.movedim(1, 0)
-        dictionary = method.models[stream]
+        dictionary = method.models[branch]
         codes = dictionary.codes(frames)
         assert (codes >= 0).all()
         weight = settings.coherence * gaussian_similarity(frames, settings.bandwidth)
@@ -78,8 +78,8 @@ def test_only_the_reconstruction_teaches_the_dictionary() -> None:
     losses = method.loss({"patches": patches}, "training")
     assert torch.allclose(losses["loss"], losses["spatial"] + losses["motion"])
     losses["loss"].backward()
-    for stream, inputs in method.streams(patches).items():
-        dictionary = method.models[stream]
+    for branch, inputs in method.branches(patches).items():
+        dictionary = method.models[branch]
         frames = inputs.movedim(1, 0)
         codes = dictionary.codes(frames)
         # The gradient of eq. 3 for fixed codes.
@@ -111,11 +111,11 @@ def test_a_score_is_the_mean_error_of_the_windows_last_frame() -> None:
         scores = method.score(features)
         for first in range(16 - method.clip.frames + 1):
             window = features["patches"][first : first + method.clip.frames]
-            for stream, inputs in method.streams(window).items():
-                dictionary = method.models[stream]
+            for branch, inputs in method.branches(window).items():
+                dictionary = method.models[branch]
                 rebuilt = dictionary.codes(inputs)[-1] @ dictionary.columns.T
                 expected = (inputs[-1] - rebuilt).square().sum(-1).mean()
-                assert torch.allclose(scores[stream][first], expected, atol=1e-5)
+                assert torch.allclose(scores[branch][first], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -127,12 +127,12 @@ def test_a_score_is_the_mean_error_of_the_windows_last_frame() -> None:
         ("early", 13, {"spatial", "temporal", "motion"}),
     ],
 )
-def test_variants_differ_in_their_streams(variant: str, window: int, absent: set[str]) -> None:
+def test_variants_differ_in_their_branches(variant: str, window: int, absent: set[str]) -> None:
     entry = load_params().methods[f"tsc_{variant}"]
     assert entry.method == "tsc"
     method = build_method("tsc", entry.demo or {}, SIZE)
     assert isinstance(method, TSC)
-    assert list(method.streams.channels) == [variant]
+    assert list(method.branches.channels) == [variant]
     assert method.clip.frames == window
     with torch.no_grad():
         scores = method.score(method.features(as_frames(blobs(window, 0))))
