@@ -52,7 +52,7 @@ def write_results(file: Path) -> None:
         ("conv_ae", "default", "1", "b", 4.0, 150.0),
         ("conv_ae", "default", "all", "", 3.0, 100.0),
         ("random", "default", "all", "", None, None),
-        ("ffp", "flow", "0", "c", 9.0, 30.0),
+        ("ffp", "optical_flow", "0", "c", 9.0, 30.0),
     ]
     columns = ["method", "variant", "seed", "fingerprint", "train_minutes", "fps_score"]
     pd.DataFrame(rows, columns=columns).to_csv(file, index=False)
