@@ -9,7 +9,7 @@ STAMP := .venv/.installed
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install venv lock demo test test-alone test-integration lint format server server-team worker server-stop clean
+.PHONY: help install venv lock demo test test-alone test-integration lint hooks format server server-team worker server-stop clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ lint: $(STAMP) ## ruff, mypy and the import contracts.
 	ruff format --check .
 	mypy
 	lint-imports
+
+hooks: $(STAMP) ## Run what lint runs before every commit (Git hooks).
+	pre-commit install
 
 format: $(STAMP) ## Format the code.
 	ruff check --fix .

@@ -31,7 +31,7 @@ FOG = {"distortion": "fog", "severity": 3}
 def table() -> pd.DataFrame:
     rows = [
         cell("conv_ae", 0, 0.8), cell("conv_ae", 1, 0.7), cell("conv_ae", 0, 0.6, **FOG),
-        cell("ffp", 0, 0.9, variant="flow"),
+        cell("ffp", 0, 0.9, variant="optical_flow"),
     ]  # fmt: skip
     return study_table("robustness", rows, CELL, 0.95)
 
