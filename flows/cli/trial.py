@@ -1,17 +1,24 @@
-"""`vad trial`: choose a method's settings without labels."""
+"""`vad trial`: choose a method's settings without labels; `vad trials`: what has been tried."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.common import DatasetOption, console, project
+from flows.cli.common import DatasetArgument, DatasetOption, console, project
 
 if TYPE_CHECKING:
     import pandas as pd
+    from optuna.trial import FrozenTrial
+    from rich.table import Table
 
-__all__ = ["trial"]
+    from flows.trials.notebook import Question
+
+__all__ = ["trial", "trials"]
 
 
 def trial(
@@ -24,47 +31,135 @@ def trial(
         list[str] | None,
         typer.Option("--set", help="A setting, key=value or group.key=value; may be repeated."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", "-s", help="Of everything random in training.")] = 0,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sweep",
+            help="A setting to vary: key=A|B|C, key=log(LOW,HIGH), key=uniform(LOW,HIGH) or key=int(LOW,HIGH); "
+            "may be repeated.",
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="With --sweep: how many in all. Default: every combination, or 20 where a range is varied.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", "-s", help="Of everything random.")] = 0,
     held_out: Annotated[int, typer.Option(help="One of so many normal videos is held out.", min=2)] = 4,
 ) -> None:
     """Train on some normal video, and see which anomalies pasted into the rest the method tells apart.
 
-    No label and no test video is looked at. Frame differencing, which learns nothing, stands beside it.
+    No label and no test video is looked at. Frame differencing, which learns nothing, is measured with it. With --sweep
+    several settings are tried; the same command goes on where it was interrupted, also in several terminals at once.
+    `vad trials` lists what has been tried.
 
-    Example: vad trial conv_ae --dataset ucsd_ped2 --set clip=4 --set training.epochs=5
+    Example: vad trial conv_ae --dataset ucsd_ped2 --sweep 'training.learning_rate=log(1e-4,1e-2)' --trials 12
     """
-    from flows.trials.trial import log_trial, plan_trial, run_trial
+    from flows.trials.notebook import read_notebook
+    from flows.trials.sweep import plan_sweep, run_sweep
 
+    if trials is not None and not sweep:
+        raise typer.BadParameter("--trials counts those of a sweep: say --sweep as well")
     here = project()
-    changes = settings or []
-    job = plan_trial(here, dataset, method, camera, seed, changes)
-    outcome = run_trial(here, job, held_out)
-    file = here.paths.trials / f"{dataset}.csv"
-    log_trial(file, job, changes, held_out, outcome)
-    _print_verdicts(" ".join([f"{dataset}: {job.title}", *changes]), method, outcome.verdicts)
+    plan = plan_sweep(here, dataset, method, camera, seed, settings or [], sweep or [], trials, held_out)
+    if not plan.space:
+        (done,) = run_sweep(here, plan)
+        _print_trial(" ".join([f"{dataset}: {plan.job.title}", *plan.fixed]), method, done)
+        return
+    own = run_sweep(here, plan, _print_progress)
+    _print_notebook(read_notebook(here.paths, dataset, method), plan.question)
+    states = Counter(one.state.name for one in own)
     console.print(
-        f"AUC of telling tampered frames of {outcome.held_out} held-out normal video(s) apart; trained in "
-        f"{outcome.minutes:.1f} min on {outcome.trained} other(s), scores {outcome.frames_per_second:.0f} frames/s\n"
-        f"Added to {file}"
+        f"Of this sweep {states['COMPLETE']} trial(s) are done and {states['FAIL']} failed"
+        + (f"; {states['RUNNING']} run in another process" if states["RUNNING"] else "")
     )
 
 
-def _print_verdicts(title: str, method: str, verdicts: pd.DataFrame) -> None:
-    """One row a signal and normalisation; the headline signal in bold, the yardstick dim."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+def trials(
+    dataset: DatasetArgument,
+    method: Annotated[
+        str | None, typer.Option("--method", "-m", help="Default: all that were tried.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="All that is known of each trial, as JSON.")
+    ] = False,
+) -> None:
+    """List the settings that `vad trial` has tried, the best first, with frame differencing, which learns nothing.
 
+    Example: vad trials ucsd_ped2 --method conv_ae
+    """
+    from flows.trials.notebook import Question, read_notebook
+
+    table = read_notebook(project().paths, dataset, method)
+    if as_json:
+        print(table.to_json(orient="records", indent=2))
+        return
+    for question in table[[field.name for field in fields(Question)]].drop_duplicates().to_dict("records"):
+        _print_notebook(table, Question(**question))
+
+
+def _print_progress(trial: FrozenTrial) -> None:
+    """One line for a trial of a sweep that is done."""
+    said = trial.user_attrs.get("error") or f"{trial.value:.3f}"
+    console.print(f"{' '.join(trial.user_attrs['settings'])}: {said}")
+
+
+def _print_notebook(table: pd.DataFrame, question: Question) -> None:
+    """The trials of a question, the best first."""
     from flows.results.text_tables import number_text
     from vad_models.jobs.trial import KINDS
 
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
-    for column in ("signal", "normalised"):
-        table.add_column(column, overflow="fold")
-    for column in (*KINDS, "all"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for row in verdicts.to_dict("records"):
+    for name, value in asdict(question).items():
+        table = table[table[name] == value]
+    shown = _table(
+        f"{question.dataset}: {question.method}/{question.camera}, one of {question.held_out} normal videos held out, "
+        f"yardstick {question.yardstick}",
+        ("trial", "settings", "seed"),
+        ("all", *KINDS),
+    )
+    for row in table.astype(object).where(table.notna(), None).to_dict("records"):
+        number, seed = ("", "") if row["number"] < 0 else (str(row["number"]), str(row["seed"]))
+        settings, style = row["settings"], ""
+        if row["state"] != "complete":
+            settings, style = " ".join(filter(None, (row["settings"], row["state"], row["error"]))), "dim"
+        aucs = ["" if row[name] is None else number_text(row[name], 3) for name in ("auc", *KINDS)]
+        shown.add_row(number, settings, seed, *aucs, style=style)
+    console.print(shown)
+
+
+def _print_trial(title: str, method: str, trial: FrozenTrial) -> None:
+    """One row per signal and normalisation; the headline signal in bold, frame differencing dim."""
+    from flows.results.text_tables import number_text
+    from vad_models.jobs.trial import KINDS
+
+    if trial.state.name != "COMPLETE":
+        console.print(f"{title}: another process tries the same settings; `vad trials` shows its outcome.")
+        return
+    table = _table(title, ("signal", "normalised"), (*KINDS, "all"))
+    found = trial.user_attrs
+    for row in found["verdicts"]:
         own = row["method"] == method
         aucs = (number_text(row[kind], 3) for kind in (*KINDS, "all"))
         style = "dim" if not own else "bold" if row["headline"] else ""
         table.add_row(row["signal"] if own else row["method"], row["normalisation"], *aucs, style=style)
     console.print(table)
+    console.print(
+        f"AUC of telling tampered frames of {found['held_out_videos']} held-out normal video(s) apart; trained in "
+        f"{found['train_minutes']:.1f} min on {found['trained_videos']} other(s), scores {found['fps_score']:.0f} "
+        f"frames/s\nTrial {trial.number}, finished {trial.datetime_complete:%Y-%m-%d %H:%M}; the same settings are not "
+        "tried twice, and `vad trials` lists all."
+    )
+
+
+def _table(title: str, texts: Sequence[str], numbers: Sequence[str]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
+    for column in texts:
+        table.add_column(column, overflow="fold")
+    for column in numbers:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table

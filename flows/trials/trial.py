@@ -1,14 +1,9 @@
-"""Trials of settings (`vad_models.jobs.trial`) in a project: which method with which settings, and the log of them.
-
-`trials/<dataset>.csv` is a notebook of experiments, not a result: it is appended to, and not versioned.
-"""
+"""A trial of settings (`vad_models.jobs.trial`) in a project: which method with which settings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,12 +11,10 @@ import yaml
 
 from flows.benchmark.jobs import plan
 from flows.project.project import Project
-from vad_models.data.files import atomic_path
 from vad_models.data.parallel import progress_bar
 from vad_models.errors import SettingsError
 from vad_models.jobs.job import Job
 from vad_models.jobs.trial import (
-    KINDS,
     footage,
     train_method,
     verdicts,
@@ -30,7 +23,7 @@ from vad_models.methods import build_method
 from vad_models.scoring import frames_per_second
 from vad_models.settings import changed
 
-__all__ = ["YARDSTICK", "Trial", "log_trial", "plan_trial", "run_trial"]
+__all__ = ["YARDSTICK", "Trial", "plan_trial", "run_trial"]
 
 YARDSTICK = "frame_difference"
 """Method that learns nothing: what a number is worth."""
@@ -103,26 +96,6 @@ def run_trial(project: Project, job: Job, every: int) -> Trial:
         table = verdicts(methods, video, progress)
     speed = frames_per_second(method, video.held_out[0].array())
     return Trial(table, training.minutes, speed, len(video.training), len(video.held_out))
-
-
-def log_trial(file: Path, job: Job, changes: Sequence[str], every: int, trial: Trial) -> None:
-    """Append a trial to the log, a row a signal and normalisation of its method."""
-    own = trial.verdicts[trial.verdicts["method"] == job.label]
-    rows = own.round(dict.fromkeys((*KINDS, "all"), 4)).assign(
-        finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        dataset=job.dataset,
-        camera=job.camera,
-        profile=job.profile,
-        settings=" ".join(changes),
-        seed=job.seed,
-        held_out=every,
-        train_minutes=round(trial.minutes, 2),
-        fps_score=round(trial.frames_per_second, 1),
-        fingerprint=job.fingerprint,
-    )
-    earlier = [pd.read_csv(file, dtype=str, keep_default_na=False)] if file.exists() else []
-    with atomic_path(file) as temporary:
-        pd.concat([*earlier, rows]).to_csv(temporary, index=False, lineterminator="\n")
 
 
 def _change(change: str) -> tuple[str, Any]:

@@ -32,13 +32,14 @@ from vad_models.evaluation.pasting import (
     pasted,
     persons,
 )
+from vad_models.jobs.code_version import definitions_digest
 from vad_models.jobs.job import Job
 from vad_models.methods import build_method
 from vad_models.scoring import score_video
 from vad_models.settings import FrameSize
 from vad_models.training import EpochReport, Training, TrainingRequest, train
 
-__all__ = ["COLUMNS", "KINDS", "Footage", "footage", "train_method", "verdicts"]
+__all__ = ["COLUMNS", "KINDS", "Footage", "footage", "train_method", "verdicts", "yardstick_version"]
 
 KINDS = ("runner", "biker", "cart", "fast")
 """Of anomalies; `fast`: the middle of the video is played at double speed."""
@@ -91,6 +92,11 @@ class _Clip:
     kind: str
     frames: np.ndarray
     abnormal: NDArray[np.bool_]
+
+
+def yardstick_version() -> str:
+    """16 hexadecimal digits; equal where trials of the same footage are asked the same questions."""
+    return definitions_digest(Footage)
 
 
 def footage(job: Job, store: FrameStore, every: int) -> Footage:

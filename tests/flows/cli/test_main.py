@@ -31,6 +31,7 @@ COMMANDS = (
         "cross-camera",
         "compare",
         "trial",
+        "trials",
         "contact-sheet",
         "score",
         "with-server",

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -11,7 +12,7 @@ from tests.conftest import write_settings
 from tests.footage import make_store
 
 
-def test_a_trial_is_shown_beside_frame_differencing_and_logged(project_root: Path) -> None:
+def test_a_trial_is_shown_with_frame_differencing_and_kept(project_root: Path) -> None:
     make_store(project_root / "frames/blobs", cameras=2)
 
     outcome = CliRunner().invoke(
@@ -33,11 +34,47 @@ def test_a_trial_is_shown_beside_frame_differencing_and_logged(project_root: Pat
     ]
     assert all(len(row) == 7 for row in table)
     assert max(map(len, lines[: lines.index(next(line for line in lines if "AUC" in line))])) <= 80
-    assert "1 held-out normal video(s)" in outcome.output and "Added to trials/blobs.csv" in outcome.output
-    log = pd.read_csv("trials/blobs.csv", dtype=str)
-    assert log[["camera", "method", "settings", "held_out"]].drop_duplicates().to_numpy().tolist() == [
-        ["02", "conv_ae", "training.epochs=1", "2"]
-    ]
+    assert "1 held-out normal video(s)" in outcome.output and "Trial 0, finished" in outcome.output
+    (_, kept) = listed("blobs", "--method", "conv_ae")
+    assert (kept["camera"], kept["settings"], kept["held_out"]) == ("02", "training.epochs=1", 2)
+    assert kept["auc"] == pytest.approx(float(table[1][-1]), abs=1e-3)
+
+
+def test_a_sweep_shows_the_best_first_and_says_what_failed(project_root: Path) -> None:
+    make_store(project_root / "frames/blobs")
+
+    outcome = CliRunner().invoke(
+        app,
+        ["trial", "conv_ae", "-d", "blobs", "--set", "training.epochs=1", "--sweep", "clip=4|5|39"],
+        catch_exceptions=False,
+        env={"COLUMNS": "120"},
+    )
+
+    assert outcome.exit_code == 0
+    assert "Of this sweep 2 trial(s) are done and 1 failed" in outcome.output
+    rows = [line.split() for line in outcome.output.splitlines() if "clip=" in line]
+    table = [row for row in rows if row[0].isdecimal()]
+    assert len(rows) == 6 and len(table) == 3, "a line when it is done, and a row of the table"
+    aucs = [float(row[4]) for row in table[:2]]
+    assert aucs == sorted(aucs, reverse=True)
+    assert "frame_difference" in outcome.output
+    failed = next(row for row in listed("blobs") if row["state"] == "fail")
+    assert failed["settings"] == "training.epochs=1 clip=39" and "39" in failed["error"]
+
+    text = CliRunner().invoke(app, ["trials", "blobs"], catch_exceptions=False, env={"COLUMNS": "120"}).output
+    assert text.count("clip=") == 3 and "one of 4 normal videos held out" in text
+
+
+def test_trials_without_a_sweep_are_wrong_usage(project_root: Path) -> None:
+    outcome = CliRunner().invoke(app, ["trial", "conv_ae", "-d", "blobs", "--trials", "3"])
+    assert outcome.exit_code == 2
+    assert "--sweep" in outcome.output
+
+
+def listed(*arguments: str) -> list[dict[str, Any]]:
+    outcome = CliRunner().invoke(app, ["trials", *arguments, "--json"], catch_exceptions=False)
+    rows: list[dict[str, Any]] = json.loads(outcome.output)
+    return rows
 
 
 def test_the_yardstick_is_not_compared_with_itself(project_root: Path) -> None:

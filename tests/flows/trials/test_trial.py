@@ -1,23 +1,16 @@
-"""Trials in a project: which settings are tried, and the log."""
+"""A trial in a project: which settings are tried."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from flows.project.project import Project
-from flows.trials.trial import (
-    YARDSTICK,
-    Trial,
-    log_trial,
-    plan_trial,
-)
+from flows.trials.trial import plan_trial
 from tests.conftest import write_settings
 from tests.footage import make_store
 from vad_models.errors import DataError, SettingsError
-from vad_models.jobs.trial import COLUMNS
 
 
 @pytest.fixture
@@ -75,22 +68,3 @@ def test_a_method_that_combines_others_has_nothing_to_try(project_root: Path) ->
 
     with pytest.raises(SettingsError, match=r"fusion combines trained methods.*try one of conv_ae"):
         plan_trial(Project.at(project_root), "blobs", "fusion", None, 0, [])
-
-
-def test_trials_are_appended_to_the_log(project: Project) -> None:
-    file = project.paths.trials / "blobs.csv"
-    rows = [
-        ["conv_ae", "reconstruction", True, "none", 0.61234, 0.7, 0.8, float("nan"), 0.5],
-        [YARDSTICK, "change", True, "none", 0.5, 0.5, 0.5, 0.5, 0.5],
-    ]
-    outcome = Trial(pd.DataFrame(rows, columns=list(COLUMNS)), 1.234, 56.78, 2, 1)
-    for changes in ([], ["clip=5", "training.epochs=1"]):
-        job = plan_trial(project, "blobs", "conv_ae", "01", 0, changes)
-        log_trial(file, job, changes, 4, outcome)
-
-    log = pd.read_csv(file, dtype=str, keep_default_na=False)
-    assert log["method"].tolist() == ["conv_ae", "conv_ae"]
-    assert log["settings"].tolist() == ["", "clip=5 training.epochs=1"]
-    first = log.loc[0, ["camera", "held_out", "runner", "fast", "train_minutes", "fps_score"]]
-    assert first.tolist() == ["01", "4", "0.6123", "", "1.23", "56.8"]
-    assert log["fingerprint"].nunique() == 2

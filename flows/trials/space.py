@@ -1,0 +1,120 @@
+"""What a sweep varies: a setting of a method that takes one of several values, or any value of a range."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vad_models.errors import SettingsError
+
+if TYPE_CHECKING:
+    from optuna import Trial
+
+__all__ = ["Choices", "Range", "Varied", "combinations", "parse_varied"]
+
+_KINDS = ("log", "uniform", "int")
+
+_RANGE = re.compile(rf"({'|'.join(_KINDS)})\(([^,()]+),([^,()]+)\)")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """A setting that takes one of `values`, each as YAML."""
+
+    key: str
+    values: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """As it is written. Optuna wants another name for other choices."""
+        return f"{self.key}={'|'.join(self.values)}"
+
+    @property
+    def first(self) -> str:
+        """The change that the first value is, `key=value`."""
+        return f"{self.key}={self.values[0]}"
+
+    def suggest(self, trial: Trial) -> str:
+        """The change that a trial makes, `key=value`."""
+        return f"{self.key}={trial.suggest_categorical(self.name, self.values)}"
+
+
+@dataclass(frozen=True)
+class Range:
+    """A setting from `low` to `high`.
+
+    `uniform`: drawn evenly. `log`: evenly in the logarithm. `int`: a whole number, drawn evenly.
+    """
+
+    key: str
+    kind: str
+    low: float
+    high: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.key}={self.kind}({self.low:g},{self.high:g})"
+
+    @property
+    def first(self) -> str:
+        """The change that the lowest value is, `key=value`."""
+        return f"{self.key}={self._text(self.low)}"
+
+    def suggest(self, trial: Trial) -> str:
+        """The change that a trial makes, `key=value`."""
+        if self.kind == "int":
+            return f"{self.key}={trial.suggest_int(self.name, int(self.low), int(self.high))}"
+        value = trial.suggest_float(self.name, self.low, self.high, log=self.kind == "log")
+        return f"{self.key}={self._text(value)}"
+
+    def _text(self, value: float) -> str:
+        return str(int(value)) if self.kind == "int" else f"{value:.4g}"
+
+
+Varied = Choices | Range
+
+
+def parse_varied(text: str) -> Varied:
+    """Read `key=A|B|C`, `key=uniform(LOW,HIGH)`, `key=log(LOW,HIGH)` or `key=int(LOW,HIGH)`.
+
+    Raises:
+        SettingsError: it is none of these.
+    """
+    key, equals, values = (part.strip() for part in text.partition("="))
+    if (found := _RANGE.fullmatch(values)) is not None and equals and key:
+        return _range(text, key, *found.groups())
+    choices = tuple(choice.strip() for choice in values.split("|"))
+    if not key or not equals or len(choices) < 2 or not all(choices) or len(set(choices)) < len(choices):
+        raise SettingsError(
+            f"--sweep {text} is not allowed: it is key=A|B with two or more values, key=log(LOW,HIGH), "
+            "key=uniform(LOW,HIGH) or key=int(LOW,HIGH); one value is said with --set."
+        )
+    return Choices(key, choices)
+
+
+def combinations(space: Sequence[Varied]) -> int | None:
+    """How many settings there are to try; None if a range has no end of them."""
+    count = 1
+    for varied in space:
+        if isinstance(varied, Range):
+            return None
+        count *= len(varied.values)
+    return count
+
+
+def _range(text: str, key: str, kind: str, low: str, high: str) -> Range:
+    try:
+        bounds = float(low), float(high)
+    except ValueError:
+        raise SettingsError(
+            f"--sweep {text} is not allowed: the bounds of {kind} are numbers, such as log(1e-4,1e-2)."
+        ) from None
+    whole = kind != "int" or all(bound.is_integer() for bound in bounds)
+    if not bounds[0] < bounds[1] or (kind == "log" and bounds[0] <= 0) or not whole:
+        needs = {"log": "above 0, ", "int": "whole numbers, "}.get(kind, "")
+        raise SettingsError(
+            f"--sweep {text} is not allowed: the bounds of {kind} are {needs}the lower one first."
+        )
+    return Range(key, kind, *bounds)
