@@ -78,7 +78,7 @@ class Paths:
 
     @property
     def trials(self) -> Path:
-        """Log of trials of settings, one CSV file per dataset."""
+        """What has been tried of settings: `optuna.db`."""
         return self.root / "trials"
 
     @property
