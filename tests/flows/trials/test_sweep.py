@@ -247,7 +247,7 @@ def test_what_the_next_process_queued_is_run_by_whoever_comes(project: Project, 
 @pytest.mark.parametrize(
     ("varied", "fixed", "sentence"),
     [
-        (["clips=4|5"], [], r"methods\.conv_ae\.demo\.clips is not a setting"),
+        (["clips=4|5"], [], r"clips is not a setting"),
         (["training.epoch=int(1,2)"], [], r"training\.epoch is not a setting"),
         (["clip=4|5", "clip=6|7"], [], "--sweep clip is not allowed: clip is set or varied already"),
         (["clip=4|5"], ["clip=4"], "--sweep clip is not allowed: clip is set or varied already"),
