@@ -3,10 +3,6 @@
 Signals of appearance, motion and density miss different anomalies. A member's signal becomes a surprise, -log p, where
 p is the probability that held-out normal video of the same camera scores as high. Surprises share one unit whatever the
 unit of the signal, so they can be averaged without labels (as in Fisher's method, if the members were independent).
-
-Held-out video is short, and anomalies lie beyond its range. The upper tail is therefore modelled as a generalised
-Pareto distribution with a fixed shape. Surprise then grows with the logarithm of the excess, so that a member does not
-overrule the others only because its few held-out scores happen to lie close together.
 """
 
 from __future__ import annotations
@@ -14,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
@@ -23,13 +18,11 @@ from torch import Tensor, nn
 
 from vad_models.contract import ClipSpec, Combination, Features, Method, MethodSettings, Phase
 from vad_models.errors import SettingsError
+from vad_models.layers.tails import Tail
 from vad_models.methods import build_method
 from vad_models.settings import FrameSize, Frozen
 
 __all__ = ["Fusion", "FusionSettings"]
-
-_QUANTILES = 100
-"""Number of quantiles that represent the body of a held-out distribution."""
 
 
 class Member(Frozen):
@@ -157,46 +150,3 @@ class Fusion(Combination):
         signals = self.settings.members[label].signals
         scores = self._member(label).score(self._window_of(label, features), signals)
         return [self._tails(label)[signal](scores[signal]) for signal in signals]
-
-
-class Tail(nn.Module):
-    """Converts scores into surprise, -log p, with respect to held-out normal scores.
-
-    Args:
-        start: quantile where the empirical distribution ends and the tail begins, in (0, 1).
-        shape: shape of the generalised Pareto tail, > 0.
-
-    Shape:
-        float32 (n,) -> float32 (n,), >= 0.
-    """
-
-    quantiles: Tensor
-    scale: Tensor
-
-    def __init__(self, start: float, shape: float) -> None:
-        super().__init__()
-        self.start = start
-        self.shape = shape
-        self.register_buffer("quantiles", torch.linspace(0, start, _QUANTILES))
-        self.register_buffer("scale", torch.ones(()))
-
-    def fit(self, scores: np.ndarray) -> None:
-        """Fit the distribution to held-out normal scores, (n,)."""
-        shares = np.linspace(0, self.start, _QUANTILES)
-        quantiles = np.quantile(scores, shares)
-        excess = scores[scores > quantiles[-1]] - quantiles[-1]
-        # The scale follows from the median of the tail; the mean would depend too much on the largest excess.
-        median = np.median(excess) if len(excess) else 0.0
-        scale = median * self.shape / (2**self.shape - 1)
-        self.quantiles.copy_(torch.from_numpy(quantiles))
-        self.scale.fill_(float(scale) if scale > 0 else 1.0)
-
-    def forward(self, scores: Tensor) -> Tensor:
-        """Compute surprises, which increase with the scores: (n,) -> (n,), >= 0."""
-        above = torch.searchsorted(self.quantiles, scores.contiguous()).clamp(1, _QUANTILES - 1)
-        low, high = self.quantiles[above - 1], self.quantiles[above]
-        part = ((scores - low) / (high - low).clamp_min(1e-12)).clamp(0, 1)
-        share = (above - 1 + part) * self.start / (_QUANTILES - 1)
-        excess = (scores - self.quantiles[-1]).clamp_min(0)
-        beyond = torch.log1p(self.shape * excess / self.scale) / self.shape
-        return beyond - torch.log1p(-share)

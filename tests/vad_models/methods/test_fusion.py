@@ -10,8 +10,9 @@ import torch
 from tests.footage import SIZE, blobs
 from tests.vad_models.methods.test_contract import profile_settings
 from vad_models.errors import SettingsError
+from vad_models.layers.tails import Tail
 from vad_models.methods import build_method
-from vad_models.methods.fusion import Fusion, Tail
+from vad_models.methods.fusion import Fusion
 from vad_models.scoring import score_video
 
 
