@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,19 @@ from torch import Tensor, nn
 
 from vad_models.settings import FrameSize, FrameSizeField, Frozen
 
-__all__ = ["ClipSpec", "Combination", "Features", "Method", "MethodSettings", "Phase", "as_frames"]
+__all__ = [
+    "Box",
+    "ClipSpec",
+    "Combination",
+    "Explains",
+    "Explanation",
+    "Features",
+    "Learns",
+    "Method",
+    "MethodSettings",
+    "Phase",
+    "as_frames",
+]
 
 Features = dict[str, Tensor]
 """What a method remembers of consecutive frames: named tensors, time first, (n, ...)."""
@@ -196,6 +208,67 @@ class Method(nn.Module, ABC):
     def warning(self, means: Mapping[str, float]) -> str | None:
         """A sentence for the log when the means of an epoch's logged scalars say that the training goes wrong."""
         return None
+
+
+Box = tuple[int, int, int, int]
+"""Top, left, bottom and right of a part of a frame, in pixels; bottom and right are outside."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What stood out most in a frame, and the nearest example of normality.
+
+    Attributes:
+        box: where.
+        surprise: of that place, as if it were all of the frame.
+        distance: from the nearest example, in usual distances between two examples.
+        now: uint8 (h, w), what is seen there.
+        normal: uint8 (h, w), what the example showed; None where the nearest normal is an empty place.
+        video, frame: where the example comes from: the number of the training video, in order, and its frame, both
+            from 0; -1 for the video where an operator said that it is normal. None where there is no example.
+        normal_box: where in that frame.
+    """
+
+    box: Box
+    surprise: float
+    distance: float
+    now: np.ndarray
+    normal: np.ndarray | None = None
+    video: int | None = None
+    frame: int | None = None
+    normal_box: Box | None = None
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A method that can show the example of normality that it compared a frame with."""
+
+    def explain(self, features: Features) -> list[Explanation]:
+        """One explanation per window of consecutive frames; the arguments are those of `Method.score`."""
+        ...
+
+
+@runtime_checkable
+class Learns(Protocol):
+    """A method that takes an operator's verdict, "this is normal", at once and without training."""
+
+    @property
+    def version(self) -> int:
+        """0 after training, one more with each verdict."""
+        ...
+
+    def learn(self, features: Features, box: Box | None = None) -> int:
+        """Know the newest window of `features` as normal; returns the new version.
+
+        Args:
+            features: of consecutive frames, `clip.frames` at least.
+            box: the part of the frame that is normal; None means all of it.
+        """
+        ...
+
+    def unlearn(self, version: int) -> None:
+        """Forget the verdicts of `version` and of all after it; scores are what they were before, to the bit."""
+        ...
 
 
 class Combination(Method):

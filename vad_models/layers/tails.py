@@ -1,8 +1,8 @@
 """How surprising a score is with respect to scores of normal video: its tail probability, on a logarithmic scale.
 
 Held-out video is short, and anomalies lie beyond its range. The upper tail is therefore modelled as a generalised
-Pareto distribution with a fixed shape. Surprise then grows with the logarithm of the excess, so that one signal does not
-overrule others only because its few held-out scores happen to lie close together.
+Pareto distribution with a fixed shape. Surprise then grows with the logarithm of the excess, so that one signal does
+not overrule others only because its few held-out scores happen to lie close together.
 """
 
 from __future__ import annotations
