@@ -252,7 +252,6 @@ class Explains(Protocol):
 class Learns(Protocol):
     """A method that takes an operator's verdict, "this is normal", at once and without training."""
 
-    @property
     def version(self) -> int:
         """0 after training, one more with each verdict."""
         ...

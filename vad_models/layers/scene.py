@@ -85,7 +85,7 @@ class Scene(nn.Module):
         return np.clip(excess / _CERTAIN, 0, 1)
 
     def _misfit(self, frame: np.ndarray) -> float:
-        difference = frame[::2, ::2] - self.background[::2, ::2].cpu().numpy()
+        difference = _blurred(frame)[::2, ::2] - self.background[::2, ::2].cpu().numpy()
         return float(np.minimum(np.abs(difference), _CERTAIN).mean())
 
     def _difference(self, blurred: NDArray[np.float32]) -> NDArray[np.float32]:

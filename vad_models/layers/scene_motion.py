@@ -95,4 +95,3 @@ def frame_keys(frames: NDArray[np.uint8]) -> NDArray[np.int64]:
     """What tells frames apart, int64 (n,): digests of their bytes."""
     digests = [hashlib.blake2b(frame.tobytes(), digest_size=8).digest() for frame in frames]
     return np.array([int.from_bytes(digest, "big", signed=True) for digest in digests], np.int64)
-

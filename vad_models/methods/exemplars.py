@@ -164,7 +164,6 @@ class Exemplars(Method):
             explanations.append(known)
         return explanations
 
-    @property
     def version(self) -> int:
         return self.bank.newest
 
@@ -175,7 +174,7 @@ class Exemplars(Method):
             stands_out[np.setdiff1d(np.arange(len(stands_out)), self.front.regions.within(box))] = False
         region = np.flatnonzero(stands_out)
         frame = features["frames"][-1].numpy()
-        version = self.version + 1
+        version = self.version() + 1
         self.bank.add(
             judged.windows.vectors[0, region],
             region,
@@ -234,7 +233,7 @@ class Exemplars(Method):
         motion[time, region] = self._places("motion")(distances, region)
         everywhere = np.arange(len(near))
         change = self._places("change")(windows.change, everywhere)
-        if self.version:
+        if self.version():
             time, region = np.nonzero(change > 0)
             known = self.bank.known(
                 windows.vectors[time, region],

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vad_models.contract import Method
+from vad_models.contract import Box, Explains, Explanation, Features, Learns, Method, as_frames
 from vad_models.data.files import write_json
 from vad_models.data.labels import intervals_of
-from vad_models.errors import JobError
+from vad_models.errors import DataError, JobError
+from vad_models.methods import method_class, method_names
 from vad_models.operation.export import load_method
 from vad_models.scoring import score_video
 
@@ -75,6 +76,65 @@ class Detector:
         return pd.DataFrame(
             {"frame": frame, **signals, "score": score, "is_abnormal": score > self.calibration.threshold}
         )
+
+    def explain(self, frames: np.ndarray) -> Explanation:
+        """Show what stands out in the last of consecutive frames, uint8 (T, H, W, C), and the nearest normal example.
+
+        Raises:
+            JobError: the method keeps no examples.
+            DataError: there are fewer frames than the method's window.
+        """
+        if not isinstance(self.method, Explains):
+            raise JobError(_cannot(self.method, Explains, "show examples of normality"))
+        return self.method.explain(self._window(frames))[-1]
+
+    def learn(self, frames: np.ndarray, box: Box | None = None) -> int:
+        """Know as normal what the last of consecutive frames, uint8 (T, H, W, C), shows, at once.
+
+        Args:
+            frames: the frame and those before it, at least the method's window.
+            box: the part of the frame that is normal; None means all of it.
+
+        Returns:
+            The version of the detector from now on, for `undo`.
+
+        Raises:
+            JobError: the method cannot learn from a verdict.
+            DataError: there are fewer frames than the method's window.
+        """
+        return self._learner().learn(self._window(frames), box)
+
+    def undo(self, version: int) -> None:
+        """Forget the verdict that made `version`, and all later ones; scores are what they were before, to the bit.
+
+        Raises:
+            JobError: the method cannot learn from a verdict, or there is no such verdict.
+        """
+        learner = self._learner()
+        newest = learner.version()
+        if not 1 <= version <= newest:
+            there = f"1 to {newest}" if newest else "none"
+            raise JobError(f"there is no verdict {version} to undo; there are: {there}.")
+        learner.unlearn(version)
+
+    def _learner(self) -> Learns:
+        if not isinstance(self.method, Learns):
+            raise JobError(_cannot(self.method, Learns, "learn from a verdict"))
+        return self.method
+
+    def _window(self, frames: np.ndarray) -> Features:
+        clip = self.method.clip
+        if len(frames) < clip.frames:
+            raise DataError(
+                f"{len(frames)} frames are too few: {self.method.name} looks at {clip.frames}; pass the frame with "
+                f"the {clip.frames - 1} before it."
+            )
+        return self.method.features(as_frames(frames[-clip.frames :]))
+
+
+def _cannot(method: Method, protocol: type, what: str) -> str:
+    able = [name for name in method_names() if issubclass(method_class(name), protocol)]
+    return f"{method.name} cannot {what}; methods that can: {', '.join(able)}."
 
 
 def events(scores: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,9 @@ import pandas as pd
 import pytest
 import torch
 
+from tests.footage import SIZE as BLOBS
+from tests.footage import blobs
+from vad_models.contract import Method
 from vad_models.errors import DataError, JobError
 from vad_models.evaluation.normalisation import normalise
 from vad_models.methods import build_method
@@ -84,3 +87,36 @@ def test_events_are_the_runs_of_abnormal_frames() -> None:
     assert events(scores).to_dict("split")["data"] == [[4, 5, 5, 5.0], [8, 9, 9, 4.0]]
     assert list(events(scores.assign(is_abnormal=False)).columns) == ["first", "last", "peak", "score"]
     assert len(events(scores.assign(is_abnormal=False))) == 0
+
+
+def test_a_verdict_is_known_at_once_and_undone_to_the_bit() -> None:
+    video = blobs(40, 3)
+    learner = Detector(trained("exemplars"), Calibration("surprise", 0.0, 1.0, 3.0, 6.0))
+    before = learner.score(video)
+    assert learner.explain(video).surprise > 0
+    assert learner.learn(video[:20]) == 1
+    known = learner.score(video).set_index("frame").loc[19]
+    assert known["motion"] <= 0
+    assert known["change"] <= 0
+    learner.undo(1)
+    pd.testing.assert_frame_equal(learner.score(video), before)
+
+
+def test_verdicts_that_cannot_be_learned_are_one_sentence() -> None:
+    learner = Detector(trained("exemplars"), Calibration("surprise", 0.0, 1.0, 3.0, 6.0))
+    with pytest.raises(JobError, match=r"no verdict 1 to undo; there are: none"):
+        learner.undo(1)
+    with pytest.raises(DataError, match=r"3 frames are too few: exemplars looks at 7"):
+        learner.learn(blobs(3, 0))
+    other = Detector(trained("frame_difference"), Calibration("change", 0.0, 1.0, 3.0, 6.0))
+    with pytest.raises(JobError, match=r"frame_difference cannot learn from a verdict; .*exemplars"):
+        other.learn(blobs(10, 0))
+    with pytest.raises(JobError, match=r"cannot show examples of normality; .*exemplars"):
+        other.explain(blobs(10, 0))
+
+
+def trained(name: str) -> Method:
+    torch.manual_seed(0)
+    method = build_method(name, {}, BLOBS)
+    method.fit_statistics([blobs(40, number) for number in range(4)])
+    return method.eval()
