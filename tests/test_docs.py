@@ -103,3 +103,12 @@ def test_the_page_of_a_method_names_its_signals(method: str) -> None:
     signals = text.partition("## Signals")[2].partition("## What differs")[0]
     assert [signal for signal in cls.signals if f"`{signal}`" not in signals] == []
     assert f"`{cls.headline}` (headline)" in signals
+
+
+@pytest.mark.parametrize("package", ["flows", "vad_models"])
+def test_the_architecture_names_every_folder(package: str) -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    table = text.partition(f"| folder of `{package}` | question |")[2].partition("\n\n")[0]
+    folders = {file.parent.name for file in (ROOT / package).glob("*/__init__.py")}
+    assert folders
+    assert set(re.findall(r"(?m)^\| `([a-z]+)` \|", table)) == folders
