@@ -1,7 +1,6 @@
 """Great Expectations over the manifest: what must hold before anything is trained.
 
-A rule is one expectation on one table and the phrase that says what is wrong with a row that breaks it. The tables are
-the manifest itself, and its summaries by camera and for the whole dataset.
+`flows.benchmark.rules` lists the rules; here the tables that they are about are made and checked.
 """
 
 from __future__ import annotations
@@ -17,19 +16,17 @@ from typing import Any
 import pandas as pd
 
 from flows.benchmark.data_docs import make_offline
+from flows.benchmark.rules import KEYS, Rule, rules_of
 from flows.execution.slots import cores
 from flows.project.paths import Paths
 from flows.project.project import open_raw
 from vad_models.data.files import write_json
-from vad_models.data.layouts import ExpectedCounts, expected_counts
+from vad_models.data.layouts import expected_counts
 from vad_models.data.manifest import inspect, write_manifest
 from vad_models.data.parallel import progress_bar
 from vad_models.errors import DataError
 
 __all__ = ["Violation", "check", "validate"]
-
-_KEYS = {"videos": ["camera", "split", "video"], "cameras": ["camera"], "dataset": ["dataset"]}
-"""Tables and the columns that name their rows."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +35,6 @@ class Violation:
 
     rule: str
     phrase: str
-
-
-@dataclass(frozen=True)
-class _Rule:
-    name: str
-    table: str
-    expectation: Any
-    phrase: str
-    """What is wrong, with the row's columns in braces."""
 
 
 def validate(paths: Paths, dataset: str) -> Path:
@@ -83,7 +71,7 @@ def validate(paths: Paths, dataset: str) -> Path:
 def check(manifest: pd.DataFrame, dataset: str, docs: Path) -> list[Violation]:
     """Check a manifest against every rule and write data docs; returns the violations, in the order of the rules."""
     tables = {"videos": manifest, "cameras": _by_camera(manifest), "dataset": _overall(manifest, dataset)}
-    rules = _rules(expected_counts(dataset), tables["cameras"])
+    rules = rules_of(expected_counts(dataset), tables["cameras"])
     broken = _run(rules, tables, docs)
     return [
         Violation(rule.name, rule.phrase.format(**row))
@@ -93,7 +81,7 @@ def check(manifest: pd.DataFrame, dataset: str, docs: Path) -> list[Violation]:
 
 
 def _by_camera(manifest: pd.DataFrame) -> pd.DataFrame:
-    """One row a camera: videos of each split, test frames, abnormal frames, distinct frame sizes."""
+    """One row per camera: videos of each split, test frames, abnormal frames, distinct frame sizes."""
     rows = []
     for camera, videos in manifest.groupby("camera", sort=True):
         test = videos[videos["split"] == "test"]
@@ -133,124 +121,7 @@ def _overall(manifest: pd.DataFrame, dataset: str) -> pd.DataFrame:
     )
 
 
-def _rules(expected: ExpectedCounts | None, cameras: pd.DataFrame) -> list[_Rule]:
-    """Rules for any dataset, then the published counts of a known one."""
-    import great_expectations.expectations as gxe
-
-    video = "{split} video {video} of camera {camera}"
-    rules = [
-        _Rule(
-            "every frame is readable",
-            "videos",
-            gxe.ExpectColumnValuesToBeInSet(column="unreadable", value_set=[""]),
-            f"{video} cannot be read, {{unreadable}}",
-        ),
-        _Rule(
-            "no video is empty",
-            "videos",
-            gxe.ExpectColumnValuesToBeBetween(column="frames", min_value=1),
-            f"{video} has no frames",
-        ),
-        _Rule(
-            "a video has a label for every frame",
-            "videos",
-            gxe.ExpectColumnPairValuesToBeEqual(
-                column_A="label_frames",
-                column_B="frames",
-                row_condition="labelled==True",
-                condition_parser="pandas",
-            ),
-            f"{video} has {{label_frames}} labels for {{frames}} frames",
-        ),
-        _Rule(
-            "no more frames are abnormal than there are",
-            "videos",
-            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-                column_A="frames", column_B="abnormal_frames", or_equal=True
-            ),
-            f"{video} has {{abnormal_frames}} abnormal frames of {{frames}}",
-        ),
-        _Rule(
-            "a video is listed once",
-            "videos",
-            gxe.ExpectCompoundColumnsToBeUnique(column_list=_KEYS["videos"]),
-            f"{video} is listed more than once",
-        ),
-        _Rule(
-            "a video is for training or for testing",
-            "videos",
-            gxe.ExpectColumnValuesToBeInSet(column="split", value_set=["train", "test"]),
-            "video {video} of camera {camera} belongs to {split!r}, which is neither",
-        ),
-        _Rule(
-            "a camera has one frame size",
-            "cameras",
-            gxe.ExpectColumnValuesToBeBetween(column="frame_sizes", max_value=1),
-            "camera {camera} has videos of {sizes}",
-        ),
-        _Rule(
-            "a camera has training video",
-            "cameras",
-            gxe.ExpectColumnValuesToBeBetween(column="train_videos", min_value=1),
-            "camera {camera} has {test_videos} test videos and none to train on",
-        ),
-        _Rule(
-            "labelled test video holds both classes",
-            "dataset",
-            gxe.ExpectColumnValuesToBeBetween(
-                column="abnormal_share", min_value=0, max_value=1, strict_min=True, strict_max=True
-            ),
-            "{abnormal_frames} of {test_frames} test frames are abnormal",
-        ),
-    ]
-    return rules if expected is None else rules + _counts(expected, cameras)
-
-
-def _counts(expected: ExpectedCounts, cameras: pd.DataFrame) -> list[_Rule]:
-    """The published counts, for the whole dataset and by camera."""
-    import great_expectations.expectations as gxe
-
-    overall: dict[str, Sequence[int]] = {
-        "train_videos": (expected.train_videos,),
-        "train_frames": (expected.train_frames,),
-        "test_videos": (expected.test_videos,),
-        "test_frames": expected.test_frames,
-        "abnormal_frames": expected.abnormal,
-    }
-    if expected.per_camera:
-        overall["cameras"] = (len(expected.per_camera),)
-    rules = [
-        _Rule(
-            f"as many {column.replace('_', ' ')} as published",
-            "dataset",
-            gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(published)),
-            f"there are {{{column}}}, and {' or '.join(map(str, published))} are published",
-        )
-        for column, published in overall.items()
-    ]
-    for camera in sorted(set(expected.per_camera) & set(cameras["camera"])):
-        published = expected.per_camera[camera]
-        for column, count in (
-            ("train_videos", published.train_videos),
-            ("test_videos", published.test_videos),
-        ):
-            rules.append(
-                _Rule(
-                    f"as many {column.replace('_', ' ')} of camera {camera} as published",
-                    "cameras",
-                    gxe.ExpectColumnValuesToBeInSet(
-                        column=column,
-                        value_set=[count],
-                        row_condition=f'camera=="{camera}"',
-                        condition_parser="pandas",
-                    ),
-                    f"camera {{camera}} has {{{column}}}, and {count} are published",
-                )
-            )
-    return rules
-
-
-def _run(rules: Sequence[_Rule], tables: dict[str, pd.DataFrame], docs: Path) -> list[list[dict[str, Any]]]:
+def _run(rules: Sequence[Rule], tables: dict[str, pd.DataFrame], docs: Path) -> list[list[dict[str, Any]]]:
     """For each rule, the rows that break it; data docs are written to `docs`."""
     import great_expectations as gx
 
@@ -278,12 +149,12 @@ def _run(rules: Sequence[_Rule], tables: dict[str, pd.DataFrame], docs: Path) ->
         )
         outcome = definition.run(
             batch_parameters={"dataframe": table},
-            result_format={"result_format": "COMPLETE", "unexpected_index_column_names": _KEYS[name]},
+            result_format={"result_format": "COMPLETE", "unexpected_index_column_names": KEYS[name]},
         )
         # Results come in an order of their own; an expectation's id ties each to its rule.
         by_id = {result.expectation_config.id: result for result in outcome.results}
         for index, expectation in zip(mine, suite.expectations, strict=True):
-            broken[index] = _broken_rows(by_id[expectation.id], table, _KEYS[name])
+            broken[index] = _broken_rows(by_id[expectation.id], table, KEYS[name])
     context.build_data_docs()
     make_offline(docs)
     return [broken[index] for index in range(len(rules))]
