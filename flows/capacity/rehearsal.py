@@ -34,7 +34,7 @@ __all__ = [
     "MOST_OVERHEAD",
     "SEEDS",
     "SHANGHAITECH",
-    "Footage",
+    "RecordedCamera",
     "Rehearsal",
     "dataset_of",
     "process_seconds",
@@ -52,7 +52,7 @@ LEAST_EFFICIENCY = 0.85
 
 
 @dataclass(frozen=True)
-class Footage:
+class RecordedCamera:
     """What a camera has recorded: counts of videos, and of the frames of all test videos."""
 
     training_videos: int
@@ -61,19 +61,19 @@ class Footage:
 
 
 SHANGHAITECH = (
-    Footage(83, 34, 11_894),
-    Footage(15, 3, 1_155),
-    Footage(6, 10, 4_090),
-    Footage(20, 9, 4_761),
-    Footage(66, 8, 4_160),
-    Footage(30, 6, 1_470),
-    Footage(8, 8, 3_368),
-    Footage(49, 12, 3_708),
-    Footage(10, 1, 361),
-    Footage(11, 5, 2_213),
-    Footage(10, 1, 337),
-    Footage(15, 10, 3_274),
-    Footage(7, 0, 0),
+    RecordedCamera(83, 34, 11_894),
+    RecordedCamera(15, 3, 1_155),
+    RecordedCamera(6, 10, 4_090),
+    RecordedCamera(20, 9, 4_761),
+    RecordedCamera(66, 8, 4_160),
+    RecordedCamera(30, 6, 1_470),
+    RecordedCamera(8, 8, 3_368),
+    RecordedCamera(49, 12, 3_708),
+    RecordedCamera(10, 1, 361),
+    RecordedCamera(11, 5, 2_213),
+    RecordedCamera(10, 1, 337),
+    RecordedCamera(15, 10, 3_274),
+    RecordedCamera(7, 0, 0),
 )
 """The cameras of ShanghaiTech Campus (Luo et al. 2017), as its files are named."""
 
@@ -84,7 +84,9 @@ SEEDS = (0, 1, 2, 3)
 """As many as in the papers."""
 
 
-def rehearsal_project(root: Path, params: Params, cameras: Sequence[Footage] = SHANGHAITECH) -> Project:
+def rehearsal_project(
+    root: Path, params: Params, cameras: Sequence[RecordedCamera] = SHANGHAITECH
+) -> Project:
     """A project in `root` with one dataset, of which there is a manifest and no video.
 
     Its name is new each time: on a server that others use, its runs are nobody else's. It is trained with the settings
@@ -112,7 +114,7 @@ def dataset_of(project: Project) -> str:
     return name
 
 
-def _manifest_rows(dataset: str, camera: str, footage: Footage) -> list[dict[str, object]]:
+def _manifest_rows(dataset: str, camera: str, footage: RecordedCamera) -> list[dict[str, object]]:
     counts = {
         "train": (footage.training_videos, _TRAINING_FRAMES),
         "test": (footage.test_videos, footage.test_frames // max(1, footage.test_videos)),

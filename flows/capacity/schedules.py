@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from flows.capacity.rehearsal import SEEDS, Footage
+from flows.capacity.rehearsal import SEEDS, RecordedCamera
 from flows.results.tables import read_results
 from vad_models.errors import JobError
 from vad_models.jobs.job import label_of
@@ -83,7 +83,7 @@ class Matrix:
         return sum(map(len, self.stages))
 
 
-def make_matrix(params: Params, costs: Costs, cameras: Sequence[Footage]) -> Matrix:
+def make_matrix(params: Params, costs: Costs, cameras: Sequence[RecordedCamera]) -> Matrix:
     """The matrix of `cameras`."""
     profile = params.dataset("default").profile
     combine = {label for label in params.methods if params.method_settings(label, profile).get("members")}

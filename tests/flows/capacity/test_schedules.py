@@ -9,7 +9,7 @@ from flows.benchmark.jobs import plan
 from flows.capacity.rehearsal import (
     SEEDS,
     SHANGHAITECH,
-    Footage,
+    RecordedCamera,
     dataset_of,
     rehearsal_project,
 )
@@ -78,7 +78,7 @@ def test_a_method_that_was_never_measured_is_named(tmp_path: Path) -> None:
 
 
 def test_the_matrix_is_every_method_on_every_camera_from_every_seed() -> None:
-    matrix = make_matrix(PARAMS, COSTS, [Footage(5, 2, 100), Footage(5, 0, 0)])
+    matrix = make_matrix(PARAMS, COSTS, [RecordedCamera(5, 2, 100), RecordedCamera(5, 0, 0)])
 
     members, combining = matrix.stages
     assert members == (110.0,) * 4 + (100.0,) * 4 + (11.0,) * 4 + (10.0,) * 4
