@@ -9,7 +9,7 @@ from functools import cache, partial
 from flows.execution.locks import alone
 from flows.execution.progress import report_progress
 from flows.execution.slots import devices_per_job
-from flows.project.project import Project
+from flows.project.project import Project, open_raw
 from flows.project.provenance import record_provenance
 from flows.results.job_figures import write_job_figures
 from flows.tracking.runs import fill_run, log_job, running
@@ -33,8 +33,10 @@ def plan(
     """Every job of the matrix (method, camera, seed); None means all that the settings list.
 
     Raises:
-        VadError: frames are not derived, or a method, camera or setting is not known.
+        VadError: frames are not derived, or a dataset, method, camera or setting is not known.
     """
+    if not (project.paths.frames / dataset).exists():
+        open_raw(project.paths, dataset)  # says which datasets there are, if it is the name that is wrong
     store_of = cache(partial(project.store_of, dataset))
     return make_jobs(project.params, store_of, dataset, methods or None, cameras or None, seeds or None)
 
