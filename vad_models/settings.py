@@ -31,7 +31,8 @@ __all__ = [
     "validated",
 ]
 
-Normalisation = Literal["none", "per_video", "sliding", "training", "causal"]
+Deployable = Literal["training", "causal"]
+"""Normalisations that need nothing of the video that has not been seen yet (`vad_models.evaluation.normalisation`)."""
 
 _S = TypeVar("_S", bound="StudySettings")
 
@@ -102,8 +103,8 @@ class DatasetSettings(Frozen):
 class EvaluationSettings(Frozen):
     """How a score becomes a reported number."""
 
-    normalisation: Normalisation = "per_video"
-    """Normalisation of the headline AUC; the others are reported beside it."""
+    normalisation: Deployable = "training"
+    """Normalisation of the headline AUC, by which champions are chosen; `per_video` is reported next to it."""
     bootstrap: int = Field(default=1000, ge=0)
     """Resamples over videos for the interval of an AUC; 0 reports none."""
     confidence: float = Field(default=0.95, gt=0, lt=1)

@@ -1,7 +1,7 @@
 """From raw scores to comparable ones: named normalisations, and a threshold from normal video alone.
 
-A score table has one row a frame: `camera`, `split` (`holdout`: normal video kept out of training; `test`), `video`,
-`frame`, `label` (true where abnormal, missing where unlabelled), and one float column a signal.
+A score table has one row per frame: `camera`, `split` (`holdout`: normal video kept out of training; `test`), `video`,
+`frame`, `label` (true where abnormal, missing where unlabelled), and one float column per signal.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ import pandas as pd
 
 from vad_models.errors import DataError, SettingsError
 
-__all__ = ["NORMALISATIONS", "Threshold", "label_free_threshold", "normalise"]
+__all__ = ["NORMALISATIONS", "PAPERS", "CausalScale", "Threshold", "label_free_threshold", "normalise"]
 
 NORMALISATIONS = ("none", "per_video", "sliding", "training", "causal")
 """`none`: the raw score.
 `per_video`: min-max over the whole video, as the papers do; looks into the future, erases differences between videos.
 `sliding`: min-max over a window around the frame (Abati et al. 2019); looks into the future too.
 `training`: z-score against held-out normal video of the camera; what can be deployed.
-`causal`: z-score against held-out normal video and the video's own past; follows slow change of the scene."""
+`causal`: z-score against held-out normal video and the video's own past (`CausalScale`); follows slow change of the
+scene, and can be deployed too."""
+
+PAPERS = "per_video"
+"""The normalisation that most papers report their AUC under."""
 
 
 def normalise(scores: pd.DataFrame, signal: str, how: str, window: int = 300) -> np.ndarray:
@@ -34,7 +38,7 @@ def normalise(scores: pd.DataFrame, signal: str, how: str, window: int = 300) ->
         window: frames of the window of `sliding`; frames that the held-out statistics weigh in `causal`.
 
     Returns:
-        float64 (number of test rows,), in the order of the test rows.
+        float64 (test rows,), in the order of the test rows.
 
     Raises:
         SettingsError: there is no such normalisation.
@@ -68,7 +72,7 @@ def normalise(scores: pd.DataFrame, signal: str, how: str, window: int = 300) ->
             if how == "training":
                 out[rows] = (raw - prior.mean()) / _spread(prior.std())
             else:
-                out[rows] = _causal(raw, prior.mean(), prior.var(), window)
+                out[rows] = CausalScale(prior.mean(), prior.var(), window).push(raw)
     return out
 
 
@@ -82,14 +86,38 @@ def _spread(deviation: float) -> float:
     return deviation if deviation > 0 else 1.0
 
 
-def _causal(raw: np.ndarray, mean: float, variance: float, weight: int) -> np.ndarray:
-    """z-scores against the held-out statistics, which weigh `weight` frames, updated with each frame after its use."""
-    count = weight + np.arange(len(raw))
-    total = weight * mean + np.concatenate([[0.0], np.cumsum(raw)[:-1]])
-    squares = weight * (variance + mean**2) + np.concatenate([[0.0], np.cumsum(raw**2)[:-1]])
-    means = total / count
-    deviations = np.sqrt(np.maximum(squares / count - means**2, 0.0))
-    return (raw - means) / np.where(deviations > 0, deviations, 1.0)
+class CausalScale:
+    """The `causal` normalisation of one signal of one video, block by block, as a stream delivers it.
+
+    With mean m and variance v of the signal on held-out normal video, which together weigh as much as w frames, the
+    raw scores x_0, x_1, ... of the video become z_t = (x_t - m_t) / s_t, where
+
+        m_t = (w m + x_0 + ... + x_{t-1}) / (w + t)
+        s_t^2 = (w (v + m^2) + x_0^2 + ... + x_{t-1}^2) / (w + t) - m_t^2
+
+    So z_0 is the z-score of the `training` normalisation, and no z_t depends on x_t+1 or anything after it. Where s_t
+    is 0 it is taken as 1. How the video is cut into blocks changes nothing beyond rounding.
+
+    Args:
+        mean, variance: m and v, of the raw score.
+        weight: w, in frames, >= 1.
+    """
+
+    def __init__(self, mean: float, variance: float, weight: int) -> None:
+        self._count = weight
+        self._total = weight * mean
+        self._squares = weight * (variance + mean**2)
+
+    def push(self, raw: np.ndarray) -> np.ndarray:
+        """Take the next raw scores, float (n,), and return them normalised, float64 (n,)."""
+        values = np.asarray(raw, np.float64)
+        totals = self._total + np.concatenate([[0.0], np.cumsum(values)])
+        squares = self._squares + np.concatenate([[0.0], np.cumsum(values**2)])
+        counts = self._count + np.arange(len(values) + 1)
+        self._count, self._total, self._squares = int(counts[-1]), float(totals[-1]), float(squares[-1])
+        means = totals[:-1] / counts[:-1]
+        deviations = np.sqrt(np.maximum(squares[:-1] / counts[:-1] - means**2, 0.0))
+        return (values - means) / np.where(deviations > 0, deviations, 1.0)
 
 
 @dataclass(frozen=True)
@@ -120,7 +148,7 @@ def label_free_threshold(
     Args:
         scores: a score table of one camera with held-out rows.
         signal: column.
-        fps: frames a second.
+        fps: frames per second.
         false_alarms_per_hour: the budget, > 0.
         tail: quantile where the tail begins.
 

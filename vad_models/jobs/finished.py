@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import ValidationError
 
+from vad_models.errors import JobError
 from vad_models.evaluation.normalisation import normalise
 from vad_models.jobs.directory import JobDirectory, find_directories
 from vad_models.jobs.job import Job
@@ -61,8 +63,18 @@ class FinishedJob:
 
     @property
     def evaluation(self) -> EvaluationSettings:
-        """The settings that the scores were measured with."""
-        return EvaluationSettings.model_validate(self.metrics["evaluation"])
+        """The settings that the scores were measured with.
+
+        Raises:
+            JobError: they are not allowed any more, so the job has to be measured again.
+        """
+        try:
+            return EvaluationSettings.model_validate(self.metrics["evaluation"])
+        except ValidationError:
+            raise JobError(
+                f"{self.job.title} was measured with evaluation settings that are not allowed any more: measure it "
+                f"again with `vad benchmark --dataset {self.job.dataset}`, which trains nothing for that."
+            ) from None
 
     @cached_property
     def signals(self) -> list[str]:

@@ -8,7 +8,14 @@ import pytest
 
 from tests.vad_models.evaluation.test_metrics import table
 from vad_models.errors import DataError, SettingsError
-from vad_models.evaluation.normalisation import NORMALISATIONS, label_free_threshold, normalise
+from vad_models.evaluation.normalisation import (
+    NORMALISATIONS,
+    PAPERS,
+    CausalScale,
+    label_free_threshold,
+    normalise,
+)
+from vad_models.settings import EvaluationSettings, validated
 
 HELD = table({"n": ([1.0, 3.0], None)}, split="holdout")  # mean 2, deviation 1
 TEST = table({"a": ([2.0, 4.0, 3.0], [0, 1, 0]), "b": ([10.0, 10.0], [0, 0])})
@@ -39,6 +46,40 @@ def test_causal_never_looks_ahead() -> None:
     half = normalise(pd.concat([HELD, table({"a": (values[:25], [0] * 25)})]), "s", "causal", window=20)
     assert np.allclose(whole[:25], half)
     assert whole[0] == pytest.approx(values[0] - 2.0)
+
+
+def test_causal_is_the_z_score_against_held_out_video_and_the_past() -> None:
+    scale = CausalScale(mean=2.0, variance=1.0, weight=3)
+    raw = [5.0, 1.0, 4.0]
+    expected = []
+    for time, value in enumerate(raw):
+        # Three imagined frames with the held-out mean and variance, and the frames before this one.
+        past = np.array([2 - np.sqrt(1.5), 2.0, 2 + np.sqrt(1.5), *raw[:time]])
+        expected.append((value - past.mean()) / past.std())
+    assert scale.push(np.array(raw)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("cuts", [[1, 2, 3], [7, 40], list(range(1, 60))])
+def test_causal_of_a_stream_is_that_of_the_stored_video(cuts: list[int]) -> None:
+    raw = np.random.default_rng(5).normal(3.0, 2.0, 60)
+    scores = pd.concat([HELD, table({"a": (raw.tolist(), [0] * 60)})])
+    stream = CausalScale(mean=2.0, variance=1.0, weight=20)
+    streamed = np.concatenate([stream.push(block) for block in np.split(raw, cuts)])
+    np.testing.assert_allclose(streamed, normalise(scores, "s", "causal", window=20), rtol=1e-12)
+
+
+def test_causal_of_a_score_that_never_moves_is_finite() -> None:
+    assert CausalScale(mean=2.0, variance=0.0, weight=10).push(np.full(5, 2.0)).tolist() == [0.0] * 5
+
+
+def test_the_headline_is_deployable_and_the_papers_normalisation_is_no_headline() -> None:
+    assert EvaluationSettings().normalisation == "training"
+    assert EvaluationSettings(normalisation="causal").normalisation == "causal"
+    for how in ("none", PAPERS, "sliding"):
+        with pytest.raises(
+            SettingsError, match=rf"normalisation = '{how}' is not allowed.*'training' or 'causal'"
+        ):
+            validated(EvaluationSettings, {"normalisation": how}, "evaluation")
 
 
 def test_every_named_normalisation_exists_and_others_are_refused() -> None:

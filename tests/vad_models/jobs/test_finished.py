@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flows.project.paths import Paths
-from tests.flows.made_up import MakeJob
+from tests.flows.made_up import MakeJob, edit_metrics
 from vad_models.errors import JobError
 from vad_models.jobs.finished import FinishedJob, finished_jobs, read_finished
 from vad_models.scoring import write_scores
@@ -31,11 +31,26 @@ def test_a_job_that_lost_a_file_is_one_sentence(make_job: MakeJob) -> None:
 
 
 def test_test_frames_are_normalised_headline_scores(make_job: MakeJob) -> None:
-    frames = make_job().test_frames()
+    finished = make_job()
+    frames = finished.test_frames()
     assert list(frames.columns) == ["camera", "video", "frame", "label", "score"]
-    assert frames["score"].min() == 0
-    assert frames["score"].max() == 1
     assert len(frames) == 4 * 36
+    held = finished.scores.loc[finished.scores["split"] == "holdout", "reconstruction"].to_numpy(float)
+    raw = finished.scores.loc[finished.scores["split"] == "test", "reconstruction"].to_numpy(float)
+    assert frames["score"].to_numpy() == pytest.approx((raw - held.mean()) / held.std())
+    papers = finished.test_frames(normalisation="per_video")["score"]
+    assert (papers.min(), papers.max()) == (0, 1)
+
+
+def test_a_job_that_was_measured_with_settings_of_before_says_how_to_measure_it_again(
+    make_job: MakeJob,
+) -> None:
+    finished = make_job()
+    old = edit_metrics(finished, evaluation={**finished.metrics["evaluation"], "normalisation": "per_video"})
+    with pytest.raises(
+        JobError, match=r"conv_ae/01/seed0 was measured with .* measure it again with `vad benchmark"
+    ):
+        old.test_frames()
 
 
 def test_a_signal_that_the_variant_never_moves_is_none_of_its_signals(make_job: MakeJob) -> None:
