@@ -21,9 +21,11 @@ def compare(
     ] = "method",
     metric: Annotated[
         str, typer.Option(help="A metric of the runs, as eer, fps_score or auc_micro/SIGNAL/per_video.")
-    ] = "auc_micro",
+    ] = "auc",
 ) -> None:
     """Compare finished jobs by their runs in MLflow: mean of a metric, number of runs, and spread over them.
+
+    The default, `auc`, is the headline AUC as it can be deployed; next to it stands the mean of what papers report.
 
     Example: vad compare --dataset campus --by method,camera
     """
@@ -37,7 +39,7 @@ def compare(
 
 
 def _print(title: str, keys: list[str], comparison: Comparison) -> None:
-    """A row a group; a key that is as in the row above is not repeated."""
+    """Print a row per group; a key that is as in the row above is not repeated."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -46,7 +48,8 @@ def _print(title: str, keys: list[str], comparison: Comparison) -> None:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
     for key in keys:
         table.add_column(key, overflow="fold")
-    for column in ("mean", "n", "spread", "min", "max"):
+    numbers = {"mean": "mean", **({"papers": "papers'"} if "papers" in comparison.table else {})}
+    for column in (*numbers.values(), "n", "spread", "min", "max"):
         table.add_column(column, justify="right", no_wrap=True)
     above: list[str] = []
     for row in comparison.table.to_dict("records"):
@@ -54,8 +57,9 @@ def _print(title: str, keys: list[str], comparison: Comparison) -> None:
         shared = next(
             (at for at, pair in enumerate(zip(names, above, strict=False)) if pair[0] != pair[1]), 0
         )
-        mean, spread, low, high = (number_text(row[name], 4) for name in ("mean", "spread", "low", "high"))
-        table.add_row(*[""] * shared, *names[shared:], mean, str(row["n"]), spread, low, high)
+        means = [number_text(row[name], 4) for name in numbers]
+        spread, low, high = (number_text(row[name], 4) for name in ("spread", "low", "high"))
+        table.add_row(*[""] * shared, *names[shared:], *means, str(row["n"]), spread, low, high)
         above = names
     console.print(table)
 

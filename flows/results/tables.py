@@ -1,6 +1,6 @@
-"""`results/<dataset>.csv`: what was measured, one row a camera, method, seed, signal and normalisation.
+"""`results/<dataset>.csv`: what was measured, one row per camera, method, seed, signal and normalisation.
 
-Beside the rows of the jobs stand camera `all` (all test frames, each scored by its camera's model), seed
+Next to the rows of the jobs stand camera `all` (all test frames, each scored by its camera's model), seed
 `all` (mean over seeds) and two controls that have not seen a pixel. The file is sorted and rounded: a run
 that computes nothing new changes nothing in it.
 """
@@ -28,7 +28,15 @@ from vad_models.evaluation.normalisation import NORMALISATIONS
 from vad_models.jobs.finished import FinishedJob
 from vad_models.jobs.job import Job
 
-__all__ = ["COLUMNS", "CONTROLS", "build_results", "mean_over_seeds", "read_results", "write_results"]
+__all__ = [
+    "COLUMNS",
+    "CONTROLS",
+    "COSTS",
+    "build_results",
+    "mean_over_seeds",
+    "read_results",
+    "write_results",
+]
 
 RATES = ("auc_micro", "auc_low", "auc_high", "auc_macro", "eer", "average_precision")
 """In [0, 1]."""
@@ -165,7 +173,7 @@ def _measured(finished: FinishedJob, scores: pd.DataFrame) -> list[dict[str, Any
 def _metric_rows(
     finished: FinishedJob, named: dict[str, Any], entries: Sequence[dict[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    """A row an entry; one row without rates where there was no labelled video to measure on."""
+    """A row per entry; one row without rates where there was no labelled video to measure on."""
     if not entries:
         signal, how = finished.headline, finished.normalisation
         yield {

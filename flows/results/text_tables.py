@@ -1,22 +1,23 @@
-"""Result tables as people read them, in README and on the report page: one row a method and signal."""
+"""Result tables as people read them, in README and on the report page: one row per method and signal."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from flows.results.tables import CONTROLS
+from flows.results.tables import CONTROLS, COSTS
+from flows.results.targets import Target
 from vad_models.data.files import atomic_path
+from vad_models.evaluation.normalisation import PAPERS
 from vad_models.jobs.job import label_of
 
 __all__ = [
     "CONTROL_TITLES",
-    "SHOWN",
     "ComparisonRow",
     "comparison_rows",
     "interval_text",
@@ -24,10 +25,9 @@ __all__ = [
     "overall",
     "readme_table",
     "refresh_readme",
+    "target_text",
+    "targets_text",
 ]
-
-SHOWN = ("per_video", "training", "none")
-"""Normalisations that are shown side by side: what papers report, what can be deployed, and the raw score."""
 
 CONTROL_TITLES = {"random": "control: random scores", "video_prior": "control: abnormal share of each video"}
 
@@ -40,10 +40,11 @@ class ComparisonRow:
         method: method or variant; signal: `""` for a control; headline: whether the method is judged by it.
         control: whether it is a control.
         seeds: how many.
-        auc: normalisation -> (mean, low, high), NaN where not measured.
-        eer, average_precision: under the first of `SHOWN`; for a control, of its scores.
+        auc: normalisation -> (mean, low, high), of the normalisations that the table has; see `auc_under`.
+        eer, average_precision: under the deployable normalisation; for a control, of its scores.
         frames_scored: test frames.
         train_minutes, params_m, gflop_per_frame, fps_train, fps_score: costs, NaN for a control.
+        target: what the method's headline is meant to reach; none where nothing is set.
     """
 
     method: str
@@ -60,6 +61,18 @@ class ComparisonRow:
     gflop_per_frame: float
     fps_train: float
     fps_score: float
+    target: Target | None
+
+    def auc_under(self, normalisation: str) -> tuple[float, float, float]:
+        """AUC under a normalisation: mean, low, high; NaN where not measured."""
+        return self.auc.get(normalisation, (np.nan, np.nan, np.nan))
+
+    @property
+    def target_met(self) -> bool | None:
+        """Whether the target was reached; none without a target, or where nothing was measured."""
+        if self.target is None:
+            return None
+        return self.target.met_by(self.auc_under(self.target.normalisation)[0])
 
 
 def overall(results: pd.DataFrame) -> pd.DataFrame:
@@ -68,24 +81,35 @@ def overall(results: pd.DataFrame) -> pd.DataFrame:
     return together if len(together) else results
 
 
-def comparison_rows(results: pd.DataFrame) -> list[ComparisonRow]:
-    """Methods by headline AUC, best first, each with its other signals below it; the controls last."""
+def comparison_rows(
+    results: pd.DataFrame, deployable: str, targets: Mapping[str, Target] | None = None
+) -> list[ComparisonRow]:
+    """Methods by headline AUC, best first, each with its other signals below it; the controls last.
+
+    Args:
+        results: a dataset's result table.
+        deployable: the normalisation that methods are ranked by, `evaluation.normalisation` of the settings.
+        targets: method -> what its headline is meant to reach.
+    """
     table = overall(results)
     means = table[table["seed"] == "all"]
     rows = []
     for (method, variant, signal), group in means.groupby(["method", "variant", "signal"], sort=False):
         control = method in CONTROLS
         by_normalisation = group.set_index("normalisation")
-        shown = by_normalisation.loc[
-            "none" if control else next(n for n in SHOWN if n in by_normalisation.index)
-        ]
-        label = label_of(method, variant)
+        # A control has its raw scores alone, and a method without labelled video one row without rates.
+        shown = (
+            by_normalisation.loc[deployable]
+            if deployable in by_normalisation.index
+            else by_normalisation.iloc[0]
+        )
+        label, headline = label_of(method, variant), bool(shown["headline"])
         same = table[(table["method"] == method) & (table["variant"] == variant) & (table["seed"] != "all")]
         rows.append(
             ComparisonRow(
                 method=label,
                 signal="" if control else signal,
-                headline=bool(shown["headline"]),
+                headline=headline,
                 control=control,
                 seeds=0 if control else same["seed"].nunique(),
                 auc={
@@ -95,40 +119,59 @@ def comparison_rows(results: pd.DataFrame) -> list[ComparisonRow]:
                 eer=float(shown["eer"]),
                 average_precision=float(shown["average_precision"]),
                 frames_scored=int(shown["frames_scored"]),
-                train_minutes=float(shown["train_minutes"]),
-                params_m=float(shown["params_m"]),
-                gflop_per_frame=float(shown["gflop_per_frame"]),
-                fps_train=float(shown["fps_train"]),
-                fps_score=float(shown["fps_score"]),
+                **{name: float(shown[name]) for name in COSTS},
+                target=(targets or {}).get(label) if headline else None,
             )
         )
-    best = {row.method: row.auc.get(SHOWN[0], (0.0,))[0] for row in rows if row.headline}
-    return sorted(rows, key=lambda row: (row.control, -best[row.method], row.method, not row.headline))
+    best = {row.method: row.auc_under(deployable)[0] for row in rows if row.headline}
+    return sorted(
+        rows,
+        key=lambda row: (row.control, -np.nan_to_num(best[row.method]), row.method, not row.headline),
+    )
 
 
-def readme_table(results: pd.DataFrame) -> str:
-    """A markdown table of the methods by their headline signals, with a line that says what the numbers are."""
-    rows = [row for row in comparison_rows(results) if row.headline]
-    head = ["method", "signal", "seeds", "frames", *(f"AUC `{how}`" for how in SHOWN), "EER"]
-    head += ["training", "parameters", "GFLOP a frame", "trains", "scores"]
-    lines = [head, ["---", "---", *["--:"] * (len(head) - 2)]]
-    for row in rows:
-        frames = f"{row.frames_scored:,}"
-        rate = number_text(row.eer, 3)
-        if row.control:
-            aucs = [interval_text(row.auc["none"]), *[""] * (len(SHOWN) - 1)]
-            lines.append([f"*{CONTROL_TITLES[row.method]}*", "", "", frames, *aucs, rate, *[""] * 5])
-            continue
-        costs = [
-            number_text(row.train_minutes, 1, " min"),
-            number_text(row.params_m, 2, " M"),
-            number_text(row.gflop_per_frame, 2),
-            number_text(row.fps_train, 0, "/s"),
-            number_text(row.fps_score, 0, "/s"),
-        ]
-        aucs = [interval_text(row.auc[how]) if how in row.auc else "" for how in SHOWN]
-        lines.append([row.method, row.signal, str(row.seeds), frames, *aucs, rate, *costs])
-    return "\n".join(["| " + " | ".join(cells) + " |" for cells in lines] + ["", _caption(results)])
+def readme_table(results: pd.DataFrame, deployable: str, targets: Mapping[str, Target] | None = None) -> str:
+    """A Markdown table of the methods by their headline signals, with a line that says what the numbers are.
+
+    Args:
+        results: a dataset's result table.
+        deployable: the normalisation that methods are ranked by.
+        targets: method -> what it is meant to reach; without any there is no such column.
+    """
+    rows = [row for row in comparison_rows(results, deployable, targets) if row.headline]
+    table = pd.DataFrame([_cells(row, deployable) for row in rows])
+    if not targets:
+        table = table.drop(columns="target")
+    alignment = ["left", "left", *["right"] * (table.shape[1] - 2)]
+    text = table.to_markdown(index=False, disable_numparse=True, colalign=alignment)
+    return f"{text}\n\n{_caption(results, deployable, targets or {})}"
+
+
+def _cells(row: ComparisonRow, deployable: str) -> dict[str, str]:
+    """A row of README's table, column -> text."""
+    aucs = {deployable: row.auc_under("none" if row.control else deployable), PAPERS: row.auc_under(PAPERS)}
+    return {
+        "method": f"*{CONTROL_TITLES[row.method]}*" if row.control else row.method,
+        "signal": row.signal,
+        "seeds": "" if row.control else str(row.seeds),
+        "frames": f"{row.frames_scored:,}",
+        **{f"AUC `{how}`": interval_text(auc) for how, auc in aucs.items()},
+        "target": target_text(row),
+        "EER": number_text(row.eer, 3),
+        "training": number_text(row.train_minutes, 1, " min"),
+        "parameters": number_text(row.params_m, 2, " M"),
+        "GFLOP per frame": number_text(row.gflop_per_frame, 2),
+        "trains": number_text(row.fps_train, 0, "/s"),
+        "scores": number_text(row.fps_score, 0, "/s"),
+    }
+
+
+def target_text(row: ComparisonRow) -> str:
+    """`0.90 met` or `0.90 missed`; the number alone where nothing was measured, nothing without a target."""
+    if row.target is None:
+        return ""
+    mark = {True: " met", False: " missed", None: ""}[row.target_met]
+    return f"{row.target.auc:.2f}{mark}"
 
 
 def refresh_readme(readme: Path, dataset: str, table: str) -> bool:
@@ -161,11 +204,20 @@ def number_text(value: float, decimals: int, unit: str = "") -> str:
     return "" if np.isnan(value) else f"{value:.{decimals}f}{unit}"
 
 
-def _caption(results: pd.DataFrame) -> str:
+def _caption(results: pd.DataFrame, deployable: str, targets: Mapping[str, Target]) -> str:
     labels = ", ".join(sorted(set(overall(results)["labels"].dropna())))
     profile = ", ".join(sorted(set(results["profile"].dropna())))
-    return (
+    said = (
         "Frame-level micro AUC of each method's headline signal, mean over seeds with its interval (Student t over "
-        f"seeds; of one seed, bootstrap over videos); EER under `{SHOWN[0]}`; labels `{labels}`, profile `{profile}`. "
-        "Frames are the scored test frames; training is minutes of one seed; trains and scores are frames a second."
+        f"seeds; of one seed, bootstrap over videos): under `{deployable}`, which can be deployed and ranks the table, "
+        f"and under `{PAPERS}`, as papers report it. EER under `{deployable}`; labels `{labels}`, profile `{profile}`. "
+        "Frames are the scored test frames; training is minutes of one seed; trains and scores are frames per second."
     )
+    return f"{said} {targets_text(targets)}".rstrip()
+
+
+def targets_text(targets: Mapping[str, Target]) -> str:
+    """`Targets are the project's own aim, for the AUC under per_video.`; nothing without targets."""
+    kinds = sorted({(target.source, target.normalisation) for target in targets.values()})
+    aims = "; ".join(f"{source}, for the AUC under {normalisation}" for source, normalisation in kinds)
+    return f"Targets are {aims}." if aims else ""

@@ -13,13 +13,16 @@ from flows.project.paths import Paths
 from flows.tracking.runs import connect, server_errors, tracking_uri
 from vad_models.errors import JobError, SettingsError
 
-__all__ = ["KEYS", "Comparison", "compare"]
+__all__ = ["HEADLINE", "KEYS", "Comparison", "compare"]
 
 _NAMES = ("method", "variant", "camera", "seed", "profile")
 """Tags that tell the jobs of a dataset apart."""
 
 KEYS = (*_NAMES, "headline", "data_version", "frames_version", "code_version", "git_commit")
 """Tags of a run that jobs can be grouped by."""
+
+HEADLINE, _PAPERS = "auc", "auc_papers"
+"""The headline AUC as it can be deployed, and as papers report it."""
 
 _LESS_IS_BETTER = ("eer", "train_minutes", "params_m", "gflop_per_frame", "loss", "holdout_loss")
 
@@ -32,8 +35,9 @@ class Comparison:
     """A metric, grouped.
 
     Attributes:
-        table: a row a group: the keys, `mean`, `n` (runs), `spread` (standard deviation over them, NaN for one),
-            `low` and `high`; groups with the same leading keys stand together, the best of them first.
+        table: one row per group: the keys, `mean`, `n` (runs), `spread` (standard deviation over them, NaN for one),
+            `low` and `high`, and `papers` where the metric is the headline AUC: the mean of what papers report;
+            groups with the same leading keys stand together, the best of them first.
         experiment: id of the dataset's experiment.
         runs: how many are counted.
         older: how many are not, because the same job was trained again since, from other data, settings or code.
@@ -47,17 +51,17 @@ class Comparison:
     without: int
 
 
-def compare(paths: Paths, dataset: str, by: Sequence[str], metric: str = "auc_micro") -> Comparison:
+def compare(paths: Paths, dataset: str, by: Sequence[str], metric: str = HEADLINE) -> Comparison:
     """Group the finished jobs of a dataset by tags of their runs, and average a metric over what is left.
 
-    Studies' cells are no jobs. Of a job that was trained again only the newest run counts, unless `by` tells the runs
+    Studies' cells are not jobs. Of a job that was trained again only the newest run counts, unless `by` tells the runs
     apart, as `code_version` does.
 
     Args:
         paths: of the project.
         dataset: its name, and that of the experiment.
         by: one or more of `KEYS`.
-        metric: a metric of the runs: `auc_micro`, `fps_score`, `eer/latent/none`, ...
+        metric: a metric of the runs: `auc` (the deployable headline), `fps_score`, `eer/latent/none`, ...
 
     Raises:
         SettingsError: a key or the metric is not known, or a key is named twice.
@@ -75,6 +79,7 @@ def compare(paths: Paths, dataset: str, by: Sequence[str], metric: str = "auc_mi
         )
     jobs = pd.DataFrame([{key: run.data.tags.get(key, "") for key in KEYS} for run in runs])
     jobs["value"] = [run.data.metrics.get(metric) for run in runs]
+    jobs["papers"] = [run.data.metrics.get(_PAPERS) for run in runs]
     newest = jobs.drop_duplicates(list(dict.fromkeys([*_NAMES, *keys])))
     measured = newest.dropna(subset="value")
     if measured.empty:
@@ -121,8 +126,11 @@ def _finished(client: MlflowClient, experiment: str) -> list[Run]:
 
 
 def _grouped(measured: pd.DataFrame, keys: list[str], metric: str) -> pd.DataFrame:
-    groups = measured.groupby(keys, sort=False)["value"]
-    table = groups.agg(mean="mean", n="count", spread="std", low="min", high="max").reset_index()
+    groups = measured.groupby(keys, sort=False)
+    table = groups["value"].agg(mean="mean", n="count", spread="std", low="min", high="max")
+    if metric == HEADLINE:
+        table["papers"] = groups["papers"].mean()
+    table = table.reset_index()
     upwards = metric.split("/")[0] in _LESS_IS_BETTER
     order = {"by": [*keys[:-1], "mean"], "ascending": [*[True] * (len(keys) - 1), upwards]}
     return table.sort_values(**order, kind="stable").reset_index(drop=True)

@@ -12,6 +12,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from flows.project.paths import Paths
 from flows.project.provenance import read_provenance
+from vad_models.evaluation.normalisation import PAPERS
 from vad_models.jobs.finished import FinishedJob, names_of
 from vad_models.jobs.job import Job
 
@@ -81,13 +82,19 @@ def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def final_metrics(finished: FinishedJob) -> dict[str, float]:
-    """Every number of `metrics.json`; the headline's (signal and normalisation) also by their bare name."""
+    """Every number of `metrics.json`, by signal and normalisation, and those of the headline by a bare name.
+
+    `auc`, `eer` and the others are of the headline signal under the deployable normalisation; `auc_papers` is its AUC
+    as papers report it.
+    """
     numbers = {name: finished.metrics.get(name) for name in _SCALARS}
     for entry in finished.entries:
         for name in _FRAME_METRICS:
             numbers[f"{name}/{entry['signal']}/{entry['normalisation']}"] = entry.get(name)
     headline = finished.measured(finished.headline, finished.normalisation) or {}
-    numbers |= {name: headline.get(name) for name in _FRAME_METRICS}
+    numbers |= {name: headline.get(name) for name in _FRAME_METRICS if name != "auc_micro"}
+    papers = finished.measured(finished.headline, PAPERS) or {}
+    numbers |= {"auc": headline.get("auc_micro"), "auc_papers": papers.get("auc_micro")}
     return {
         name: float(value) for name, value in numbers.items() if value is not None and math.isfinite(value)
     }

@@ -164,7 +164,7 @@ def log_job(paths: Paths, finished: FinishedJob) -> str:
 def fill_run(paths: Paths, run: Run, finished: FinishedJob) -> str:
     """Log a finished job in its `running` run, which is FINISHED then, and return the run's id.
 
-    The run holds parameters, tags, the dataset, losses by epoch, every metric (`auc_micro`, and by signal and
+    The run holds parameters, tags, the dataset, losses by epoch, every metric (`auc`, and by signal and
     normalisation as `auc_micro/latent/per_video`), and the job's files and figures. One that was measured with
     other evaluation settings gets the new numbers.
 

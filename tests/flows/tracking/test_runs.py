@@ -60,10 +60,13 @@ def test_a_run_holds_everything_of_its_job(paths: Paths, make_job: MakeJob) -> N
     assert run.data.tags["fingerprint"] == finished.job.fingerprint
     assert {"data_version", "frames_version", "git_commit", "code_version"} <= set(run.data.tags)
     assert run.data.params["training.epochs"] == "2"
-    headline = finished.measured("reconstruction", "per_video")
-    assert headline is not None
-    assert run.data.metrics["auc_micro"] == pytest.approx(headline["auc_micro"])
-    assert run.data.metrics["auc_micro/reconstruction/per_video"] == run.data.metrics["auc_micro"]
+    for name, how in (("auc", "training"), ("auc_papers", "per_video")):
+        entry = finished.measured("reconstruction", how)
+        assert entry is not None
+        assert run.data.metrics[name] == pytest.approx(entry["auc_micro"])
+        assert run.data.metrics[f"auc_micro/reconstruction/{how}"] == run.data.metrics[name]
+    assert run.data.metrics["eer"] == run.data.metrics["eer/reconstruction/training"]
+    assert "auc_micro" not in run.data.metrics
     assert "eer/reconstruction/none" in run.data.metrics
     assert run.data.metrics["fps_score"] == 321.0
 
@@ -106,10 +109,10 @@ def test_the_same_fingerprint_is_never_logged_twice(paths: Paths, make_job: Make
 
 def test_new_evaluation_settings_renew_the_numbers_of_the_same_run(paths: Paths, make_job: MakeJob) -> None:
     first = log_job(paths, make_job())
-    measured_again = make_job(evaluation=EvaluationSettings(bootstrap=50, normalisation="none"))
+    measured_again = make_job(evaluation=EvaluationSettings(bootstrap=50, normalisation="causal"))
     assert log_job(paths, measured_again) == first
     metrics = connect(paths).get_run(first).data.metrics
-    assert metrics["auc_micro"] == metrics["auc_micro/reconstruction/none"]
+    assert metrics["auc"] == metrics["auc_micro/reconstruction/causal"]
     assert len(connect(paths).get_metric_history(first, "loss")) == 2
 
 
