@@ -1,4 +1,4 @@
-"""From finished jobs to result table, `dvc metrics`, `dvc plots`, and a champion for each camera."""
+"""From finished jobs to result table, `dvc metrics`, `dvc plots`, and challenges to the champion of each camera."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ from sklearn.metrics import roc_curve
 from flows.benchmark.jobs import is_finished, plan
 from flows.project.paths import Paths
 from flows.project.project import Project
-from flows.registry.versions import Promotion, promote
+from flows.registry.choice import choose
+from flows.registry.versions import Promotion, challenge
 from flows.results.tables import CONTROLS, build_results, write_results
-from flows.results.text_tables import (
-    SHOWN,
-    comparison_rows,
-    readme_table,
-    refresh_readme,
-)
+from flows.results.targets import read_targets
+from flows.results.text_tables import comparison_rows, readme_table, refresh_readme
 from vad_models.data.files import atomic_path, write_json
 from vad_models.errors import JobError
+from vad_models.evaluation.normalisation import PAPERS
 from vad_models.jobs.finished import FinishedJob, finished_jobs
 
-__all__ = ["current_jobs", "evaluate", "promote_best"]
+__all__ = ["challenge_champions", "current_jobs", "evaluate"]
 
 
-def evaluate(project: Project, dataset: str) -> list[Promotion]:
+def evaluate(project: Project, dataset: str, by: str) -> list[Promotion]:
     """Write results/DATASET.csv, its table in README.md, metrics/DATASET.json and plots/DATASET/; promote champions.
+
+    Args:
+        project: whose jobs are evaluated.
+        dataset: name of a folder in `data/`.
+        by: the person or flow that promotes.
 
     Raises:
         JobError: no job is finished with the settings and the code as they are now.
@@ -40,24 +43,37 @@ def evaluate(project: Project, dataset: str) -> list[Promotion]:
         raise JobError(
             f"no job of {dataset} is finished with these settings: run `vad benchmark --dataset {dataset}`."
         )
-    results = build_results(jobs)
+    results, deployable = build_results(jobs), project.params.evaluation.normalisation
     results["command"] = results["command"].str.replace(r"^vad\b", paths.program, regex=True)
+    targets = read_targets(paths.results / "targets.csv", dataset)
     write_results(results, paths.results / f"{dataset}.csv")
-    refresh_readme(paths.root / "README.md", dataset, readme_table(results))
-    write_json(paths.metrics / f"{dataset}.json", _metrics(results))
+    refresh_readme(paths.root / "README.md", dataset, readme_table(results, deployable, targets))
+    write_json(paths.metrics / f"{dataset}.json", _metrics(results, deployable))
     _write_plots(paths, dataset, jobs)
-    cameras = dict.fromkeys(finished.job.camera for finished in jobs)
-    return [promote_best(project, [one for one in jobs if one.job.camera == camera]) for camera in cameras]
+    return challenge_champions(project, jobs, by)
 
 
-def promote_best(project: Project, jobs: Sequence[FinishedJob]) -> Promotion:
-    """Promote the best of one camera's finished jobs; `benchmark.methods` settles ties.
+def challenge_champions(
+    project: Project, jobs: Sequence[FinishedJob], by: str, cameras: Sequence[str] | None = None
+) -> list[Promotion]:
+    """Let the best of each camera's finished jobs challenge its champion; `benchmark.methods` settles ties.
+
+    Args:
+        project: whose jobs these are.
+        jobs: of one dataset.
+        by: the person or flow that promotes.
+        cameras: none means all that have jobs.
 
     Raises:
-        JobError: there are no jobs.
+        JobError: a camera has no finished job.
     """
-    methods = [*project.params.benchmark.methods, *(finished.job.label for finished in jobs)]
-    return promote(project.paths, jobs, list(dict.fromkeys(methods)))
+    order = project.params.benchmark.methods
+    return [
+        challenge(
+            project.paths, choose([finished for finished in jobs if finished.job.camera == camera], order), by
+        )
+        for camera in cameras or dict.fromkeys(finished.job.camera for finished in jobs)
+    ]
 
 
 def current_jobs(project: Project, dataset: str) -> list[FinishedJob]:
@@ -75,15 +91,19 @@ def current_jobs(project: Project, dataset: str) -> list[FinishedJob]:
     return [one for one in found if one.job.fingerprint in current]
 
 
-def _metrics(results: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Of each method, the headline signal over all cameras and seeds: what `dvc metrics` compares."""
+def _metrics(results: pd.DataFrame, deployable: str) -> dict[str, dict[str, float]]:
+    """Of each method, the headline signal over all cameras and seeds: what `dvc metrics` compares.
+
+    `auc`, `eer` and `average_precision` are under the deployable normalisation, `auc_papers` under that of the papers.
+    """
+    aucs = {"auc": deployable, "auc_papers": PAPERS}
     return {
         row.method: {
-            **{f"auc_{how}": row.auc[how][0] for how in SHOWN if how in row.auc},
+            **{name: row.auc[how][0] for name, how in aucs.items() if how in row.auc},
             "eer": row.eer,
             "average_precision": row.average_precision,
         }
-        for row in comparison_rows(results)
+        for row in comparison_rows(results, deployable)
         if row.headline and row.method not in CONTROLS
     }
 

@@ -109,13 +109,13 @@ def derive_frames(project: Project, dataset: str) -> None:
 @task(task_run_name="evaluate {dataset}")
 def compare_and_promote(project: Project, dataset: str) -> None:
     with alone(project.paths, dataset):
-        evaluate(project, dataset)
+        evaluate(project, dataset, by="flow benchmark")
 
 
 @task(task_run_name="report {dataset}")
 def report(project: Project, dataset: str) -> None:
     with alone(project.paths, dataset):
-        write_report(project.paths, dataset)
+        write_report(project, dataset)
 
 
 def _fingerprint(context: Any, parameters: dict[str, Any]) -> str:

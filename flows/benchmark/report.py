@@ -20,22 +20,24 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from flows.project.paths import Paths
+from flows.project.project import Project
 from flows.project.provenance import read_provenance
-from flows.registry.versions import champion_tags, model_name
+from flows.registry.catalogue import champion_tags, model_name
 from flows.results.figures import comparison_figure, roc_figure
 from flows.results.tables import CONTROLS, read_results
+from flows.results.targets import read_targets
 from flows.results.text_tables import (
     CONTROL_TITLES,
-    SHOWN,
     ComparisonRow,
     comparison_rows,
     interval_text,
     number_text,
     overall,
+    targets_text,
 )
 from vad_models.data.files import atomic_path
 from vad_models.data.manifest import read_manifest
-from vad_models.evaluation.normalisation import NORMALISATIONS
+from vad_models.evaluation.normalisation import PAPERS
 from vad_models.jobs.finished import FinishedJob, finished_jobs
 from vad_models.jobs.job import label_of
 
@@ -45,7 +47,7 @@ FEW_VIDEOS = 5
 """A camera with fewer test videos has an AUC that says little; the page says so."""
 
 JOB_FIGURES = {
-    "scores": "Score of every test frame, a panel a video; dashed: the threshold, set without labels.",
+    "scores": "Score of every test frame, one panel per video; dashed: the threshold, set without labels.",
     "frames": "Frames under their error map: false alarms, misses and hits. Orange border: truly abnormal.",
     "roc": "ROC of every signal of the method.",
     "histogram": "How the scores of normal and abnormal test frames are distributed.",
@@ -53,19 +55,22 @@ JOB_FIGURES = {
 }
 
 
-def write_report(paths: Paths, dataset: str) -> Path:
+def write_report(project: Project, dataset: str) -> Path:
     """Write the page of a dataset and return its path.
 
     Raises:
         DataError: there is no result table yet.
         JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
     """
+    paths, deployable = project.paths, project.params.evaluation.normalisation
     results = read_results(paths.results / f"{dataset}.csv")
     current = set(results["fingerprint"].dropna())
     jobs = [
         finished for finished in finished_jobs(paths.runs, dataset) if finished.job.fingerprint in current
     ]
-    rows = comparison_rows(results)
+    targets = read_targets(paths.results / "targets.csv", dataset)
+    rows = comparison_rows(results, deployable, targets)
+    best = next((row for row in rows if not row.control and np.isfinite(row.auc_under(deployable)[0])), None)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -73,17 +78,19 @@ def write_report(paths: Paths, dataset: str) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"interval": interval_text, "number": number_text, "thousands": "{:,}".format}
+    environment.filters |= {"number": number_text, "thousands": "{:,}".format}
     page = environment.get_template("report.html").render(
         dataset=dataset,
         rows=rows,
-        shown=SHOWN,
-        normalisations=NORMALISATIONS,
+        deployable=deployable,
+        papers=PAPERS,
+        targets=targets,
+        targets_text=targets_text(targets),
         control_titles=CONTROL_TITLES,
-        best=next((row for row in rows if not row.control and not np.isnan(row.auc[_first(row)][0])), None),
-        comparison=_svg(_comparison(rows)) if _measured(rows) else None,
-        roc=_svg(_roc(jobs, rows)) if _measured(rows) else None,
-        cameras=_cameras(paths, dataset, results, jobs),
+        best=best,
+        comparison=_svg(_comparison(rows, deployable)) if best else None,
+        roc=_svg(_roc(jobs, rows, deployable)) if best else None,
+        cameras=_cameras(paths, dataset, results, jobs, deployable),
         methods=[row.method for row in rows if row.headline and not row.control],
         provenance=_provenance(results, jobs),
     )
@@ -119,8 +126,10 @@ class Camera:
     operation: dict[str, Any] | None
 
 
-def _cameras(paths: Paths, dataset: str, results: pd.DataFrame, jobs: Sequence[FinishedJob]) -> list[Camera]:
-    """A section for each camera that a model was trained for."""
+def _cameras(
+    paths: Paths, dataset: str, results: pd.DataFrame, jobs: Sequence[FinishedJob], deployable: str
+) -> list[Camera]:
+    """Make a section for each camera that a model was trained for."""
     if not jobs:
         return []
     manifest = read_manifest(paths.store(dataset, jobs[0].job.frames) / "manifest.parquet")
@@ -128,7 +137,7 @@ def _cameras(paths: Paths, dataset: str, results: pd.DataFrame, jobs: Sequence[F
     for name in dict.fromkeys(finished.job.camera for finished in jobs):
         videos = manifest if name == "all" else manifest[manifest["camera"] == name]
         measured = results[(results["camera"] == name) & (results["seed"] == "all")]
-        aucs = _camera_aucs(measured)
+        aucs = _camera_aucs(measured, deployable)
         champion = champion_tags(paths, dataset, name)
         shown = _shown_job([one for one in jobs if one.job.camera == name], champion, list(aucs))
         priors = measured.loc[measured["method"] == "video_prior", "auc_micro"]
@@ -160,10 +169,10 @@ def _counts(videos: pd.DataFrame) -> dict[str, dict[str, int]]:
     }
 
 
-def _camera_aucs(measured: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
-    """Headline AUC of each method, best first."""
+def _camera_aucs(measured: pd.DataFrame, deployable: str) -> dict[str, tuple[float, float, float]]:
+    """Headline AUC of each method under the deployable normalisation, best first."""
     chosen = measured[(measured["headline"]) & ~measured["method"].isin(CONTROLS)]
-    chosen = chosen[chosen["normalisation"] == SHOWN[0]].sort_values("auc_micro", ascending=False)
+    chosen = chosen[chosen["normalisation"] == deployable].sort_values("auc_micro", ascending=False)
     return {
         label_of(row.method, row.variant): (
             row.auc_micro,
@@ -194,18 +203,11 @@ def _job_figures(finished: FinishedJob) -> list[tuple[str, str, str]]:
     ]
 
 
-def _measured(rows: Sequence[ComparisonRow]) -> bool:
-    return any(row.headline and not row.control and np.isfinite(row.auc[_first(row)][0]) for row in rows)
-
-
-def _first(row: ComparisonRow) -> str:
-    """The normalisation that the row is ranked by."""
-    return next(how for how in SHOWN if how in row.auc)
-
-
-def _comparison(rows: Sequence[ComparisonRow]) -> Figure:
+def _comparison(rows: Sequence[ComparisonRow], deployable: str) -> Figure:
     values = {
-        f"{row.method}, {row.signal}": row.auc[SHOWN[0]] for row in rows if not row.control and row.headline
+        f"{row.method}, {row.signal}": row.auc_under(deployable)
+        for row in rows
+        if not row.control and row.headline
     }
     controls = {
         CONTROL_TITLES[row.method].removeprefix("control: "): row.auc["none"][0]
@@ -215,15 +217,15 @@ def _comparison(rows: Sequence[ComparisonRow]) -> Figure:
     return comparison_figure(values, controls)
 
 
-def _roc(jobs: Sequence[FinishedJob], rows: Sequence[ComparisonRow]) -> Figure:
-    """ROC of each method's headline signal; the frames of all cameras and seeds pooled."""
+def _roc(jobs: Sequence[FinishedJob], rows: Sequence[ComparisonRow], deployable: str) -> Figure:
+    """ROC of each method's headline signal, deployable; the frames of all cameras and seeds are pooled."""
     curves, notes = {}, {}
     for row in rows:
         labelled = [one for one in jobs if one.job.label == row.method and one.labelled]
         if row.headline and labelled:
-            frames = pd.concat([finished.test_frames(normalisation=SHOWN[0]) for finished in labelled])
+            frames = pd.concat([finished.test_frames(normalisation=deployable) for finished in labelled])
             curves[row.method] = frames.dropna(subset="label")
-            notes[row.method] = interval_text(row.auc[SHOWN[0]])
+            notes[row.method] = interval_text(row.auc_under(deployable))
     return roc_figure(curves, notes)
 
 

@@ -20,6 +20,7 @@ from flows.cli import (
     contact_sheet,
     data,
     doctor,
+    model,
     score,
     server,
     studies,
@@ -59,6 +60,7 @@ app.command("trial")(trial.trial)
 app.command("trials")(trial.trials)
 app.command("contact-sheet")(contact_sheet.contact_sheet)
 app.command("score")(score.score)
+app.add_typer(model.app, name="model")
 app.add_typer(server.app, name="server")
 app.command("with-server", context_settings={"ignore_unknown_options": True})(server.with_server)
 app.command("worker")(worker.worker)

@@ -12,6 +12,7 @@ from flows.cli.common import (
     SeedsOption,
     console,
     orchestrated,
+    person,
     project,
     session,
 )
@@ -100,7 +101,7 @@ def evaluate(dataset: DatasetArgument) -> None:
     """
     from flows.benchmark.evaluation import evaluate as run
 
-    for promotion in run(project(), dataset):
+    for promotion in run(project(), dataset, person()):
         console.print(f"{promotion.model} version {promotion.version}: {promotion.reason}")
 
 
@@ -111,11 +112,11 @@ def report(dataset: DatasetArgument) -> None:
     """
     from flows.benchmark.report import write_report
 
-    console.print(f"{write_report(project().paths, dataset)}")
+    console.print(f"{write_report(project(), dataset)}")
 
 
 def results(dataset: DatasetArgument) -> None:
-    """Show the result table of a dataset: methods by AUC, over all cameras, mean over seeds.
+    """Show the result table of a dataset: methods by deployable AUC, over all cameras, mean over seeds.
 
     Example: vad results campus
     """
@@ -123,26 +124,28 @@ def results(dataset: DatasetArgument) -> None:
     from rich.table import Table
 
     from flows.results.tables import read_results
+    from flows.results.targets import read_targets
     from flows.results.text_tables import (
         CONTROL_TITLES,
-        SHOWN,
         comparison_rows,
         interval_text,
         number_text,
+        target_text,
     )
+    from vad_models.evaluation.normalisation import PAPERS
 
-    paths = project().paths
+    here = project()
+    paths, deployable = here.paths, here.params.evaluation.normalisation
     file = paths.results / f"{dataset}.csv"
-    title = f"{dataset}: frame-level AUC over all cameras, with its interval, by normalisation"
+    targets = read_targets(paths.results / "targets.csv", dataset)
+    title = f"{dataset}: frame-level AUC over all cameras, with its interval; `{deployable}` can be deployed"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
-    papers, deployable = SHOWN[:2]
-    for column in ("method", "signal", papers, deployable, "EER"):
+    for column in ("method", "signal", deployable, PAPERS, *(["target"] if targets else []), "EER"):
         table.add_column(column, no_wrap=column != "method", min_width=15 if column == "method" else None)
-    for row in comparison_rows(read_results(file)):
-        normalisations = ("none",) if row.control else (papers, deployable)
-        aucs = [row.auc[how] for how in normalisations if how in row.auc]
+    for row in comparison_rows(read_results(file), deployable, targets):
+        aucs = [row.auc_under("none" if row.control else deployable), row.auc_under(PAPERS)]
         cells = [CONTROL_TITLES.get(row.method, row.method), row.signal, *map(interval_text, aucs)]
-        cells += [""] * (4 - len(cells))
+        cells += [target_text(row)] if targets else []
         style = "dim" if row.control else "bold" if row.headline else ""
         table.add_row(*cells, number_text(row.eer, 3), style=style)
     console.print(table)

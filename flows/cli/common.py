@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ __all__ = [
     "SeedsOption",
     "console",
     "orchestrated",
+    "person",
     "project",
     "session",
 ]
@@ -66,6 +69,14 @@ def project() -> Project:
     from flows.project.project import Project
 
     return Project.at(session.params)
+
+
+def person() -> str:
+    """Who runs this command: the user of MLflow's server where one is named, else that of this machine."""
+    try:
+        return os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
+    except (KeyError, OSError):  # a container whose user id has no name
+        return f"user {os.getuid()}"
 
 
 @contextmanager

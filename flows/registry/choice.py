@@ -1,14 +1,19 @@
-"""Which of a camera's finished jobs is the best, by which criterion, and what that choice is worth."""
+"""Who is the champion: the best of a camera's finished jobs, by which criterion, and whether it beats what serves.
+
+With labelled test video the criterion is the AUC of the headline signal under the deployable normalisation
+(`evaluation.normalisation`); without, a yardstick on normal video alone. The AUC as papers report it chooses nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from vad_models.errors import JobError
 from vad_models.evaluation.metrics import frame_metrics
+from vad_models.evaluation.normalisation import PAPERS
 from vad_models.evaluation.selection import (
     Candidate,
     Selection,
@@ -17,7 +22,7 @@ from vad_models.evaluation.selection import (
 )
 from vad_models.jobs.finished import FinishedJob
 
-__all__ = ["Choice", "choose", "choose_label_free"]
+__all__ = ["Choice", "Verdict", "beats", "choose"]
 
 
 @dataclass(frozen=True)
@@ -25,13 +30,16 @@ class Choice:
     """The best job of a camera.
 
     Attributes:
-        winner: the job whose model is registered: the winning method's first seed, for nothing chooses
-        among seeds.
+        winner: the job whose model is registered: the winning method's first seed, because nothing chooses
+            among seeds.
         criterion: what was compared, in words that two versions must share to be compared.
         value: the winner's value of it; none where nothing was compared.
         compared: method (or variant) -> value.
+        papers: method (or variant) -> AUC as papers report it (`per_video`), which chose nothing; empty where
+            nothing was measured.
         selected_on: the criterion with all that it was taken over.
-        reported: numbers for the version's tags: `cross_fitted_auc`, `cross_fitted_low`, `cross_fitted_high`.
+        reported: numbers for the version's tags: `auc` (deployable), `cross_fitted_auc`, `cross_fitted_low`,
+            `cross_fitted_high` and `auc_papers`, or `label_free_auc`.
         worth: what the choice is worth, in words.
     """
 
@@ -39,43 +47,71 @@ class Choice:
     criterion: str
     value: float | None
     compared: dict[str, float]
+    papers: dict[str, float]
     selected_on: str
     reported: dict[str, float]
     worth: str
 
 
-def choose(jobs: Sequence[FinishedJob], methods: Sequence[str]) -> Choice:
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a choice beats the champion, and why; `reason` is one sentence."""
+
+    better: bool
+    reason: str
+
+
+def choose(jobs: Sequence[FinishedJob], methods: Sequence[str], *, use_labels: bool = True) -> Choice:
     """Choose among finished jobs of one camera of one dataset.
 
     Args:
         jobs: one or more seeds of one or more methods (or variants).
         methods: their order settles ties, and the choice itself where nothing was measured.
+        use_labels: whether labelled test video may choose; without, the label-free criterion does.
 
     Raises:
-        JobError: there are no jobs.
+        JobError: there are no jobs, or labels are not to be used and the held-out video of a job was too short for
+            the label-free criterion.
     """
     by_label = _by_label(jobs, methods)
     ordered = [finished for seeds in by_label.values() for finished in seeds]
-    if all(_both_classes(finished) for finished in ordered):
+    unmeasured = [one for one in ordered if one.metrics.get("label_free_auc") is None]
+    if use_labels and all(_both_classes(finished) for finished in ordered):
         return _by_test_auc(by_label)
-    if all(finished.metrics.get("label_free_auc") is not None for finished in ordered):
+    if not unmeasured:
         return _by_label_free_auc(by_label)
-    return _by_order(by_label)
+    if use_labels:
+        return _by_order(by_label)
+    raise JobError(
+        f"{unmeasured[0].job.title} has no label-free AUC because its held-out video is too short: "
+        "add normal video of this camera, or raise its `holdout` in params.yaml."
+    )
 
 
-def choose_label_free(jobs: Sequence[FinishedJob], methods: Sequence[str]) -> Choice:
-    """Choose as `choose` does where nothing is labelled, whatever labels there are.
+def beats(choice: Choice, champion: Mapping[str, str] | None, standing: float | None = None) -> Verdict:
+    """Say whether a choice is better than the champion.
 
-    Raises:
-        JobError: there are no jobs, or the held-out video of one was too short for the criterion.
+    Args:
+        choice: the best of one camera's finished jobs.
+        champion: tags of the version that serves the camera; none where there is none.
+        standing: the champion's value of the choice's criterion on the data as they are now; none takes the value
+            written on it, which compares only where data and criterion are the same.
     """
-    for finished in jobs:
-        if finished.metrics.get("label_free_auc") is None:
-            raise JobError(
-                f"{finished.job.title} has no label-free AUC, for its held-out video is too short: "
-                "add normal video of this camera, or raise its `holdout` in params.yaml."
-            )
-    return _by_label_free_auc(_by_label(jobs, methods))
+    if champion is None:
+        return Verdict(True, "the camera had no champion")
+    if standing is None:
+        if champion["frames_version"] != choice.winner.job.data_version:
+            return Verdict(True, "the champion was chosen on another version of the data")
+        if champion["criterion"] != choice.criterion:
+            return Verdict(True, f"the champion was chosen by another criterion ({champion['criterion']})")
+    if choice.value is None:
+        return Verdict(True, "nothing was measured that could compare it with the champion")
+    before = float(champion["criterion_value"]) if standing is None else standing
+    numbers = (
+        f"{choice.criterion} {choice.value:.4f} against {before:.4f} of the champion ({champion['method']})"
+    )
+    better = choice.value > before
+    return Verdict(better, f"better: {numbers}" if better else f"not better: {numbers}")
 
 
 def _by_label(jobs: Sequence[FinishedJob], methods: Sequence[str]) -> dict[str, list[FinishedJob]]:
@@ -97,29 +133,35 @@ def _by_test_auc(by_label: dict[str, list[FinishedJob]]) -> Choice:
     candidates = [_candidate(label, seeds) for label, seeds in by_label.items()]
     selection = select(candidates)
     winner = by_label[selection.winner][0]
-    how, labels = _normalisation(winner), winner.metrics["metrics"][0]["labels"]
+    how, labels = winner.normalisation, winner.metrics["metrics"][0]["labels"]
+    papers = {label: _papers_auc(seeds) for label, seeds in by_label.items()}
+    auc = selection.auc[selection.winner]
     count = len(by_label[selection.winner])
     low, high = _interval(candidates, selection, winner)
     videos = len(selection.winners)
     return Choice(
         winner=winner,
         criterion=f"test AUC (micro, {how}, labels {labels})",
-        value=selection.auc[selection.winner],
+        value=auc,
         compared=selection.auc,
+        papers=papers,
         selected_on=(
             f"test AUC of the headline signal (micro, {how}, labels {labels}) over {videos} test "
             f"video{'s' * (videos > 1)}, mean over {count} seed{'s' * (count > 1)}; "
             "the first seed is registered"
         ),
         reported={
+            "auc": auc,
             "cross_fitted_auc": selection.cross_fitted_auc,
             "cross_fitted_low": low,
             "cross_fitted_high": high,
+            "auc_papers": papers[selection.winner],
         },
         worth=(
-            f"AUC {selection.cross_fitted_auc:.3f}"
+            f"AUC {auc:.3f} (`{how}`); {selection.cross_fitted_auc:.3f}"
             + (f" ({low:.3f} to {high:.3f})" if np.isfinite(low) else " (one test video: no interval)")
-            + ", cross-fitted: each test video is scored by the method that wins on the others"
+            + " cross-fitted, where each test video is scored by the method that wins on the others; "
+            f"{papers[selection.winner]:.3f} as papers report it (`{PAPERS}`)"
         ),
     )
 
@@ -136,6 +178,7 @@ def _by_label_free_auc(by_label: dict[str, list[FinishedJob]]) -> Choice:
         criterion="label-free AUC",
         value=compared[label],
         compared=compared,
+        papers={},
         selected_on=(
             "label-free AUC: held-out normal video against pseudo-anomalies made from it, without a label; "
             "the first seed is registered"
@@ -153,8 +196,9 @@ def _by_order(by_label: dict[str, list[FinishedJob]]) -> Choice:
         criterion="configured order",
         value=None,
         compared={},
+        papers={},
         selected_on=(
-            "the order of the methods in params.yaml, for the camera has no labelled test video of both "
+            "the order of the methods in params.yaml, because the camera has no labelled test video of both "
             "classes and no label-free criterion was measured"
         ),
         reported={},
@@ -167,17 +211,15 @@ def _both_classes(finished: FinishedJob) -> bool:
     return headline is not None and 0 < headline["frames_abnormal"] < headline["frames_scored"]
 
 
-def _normalisation(finished: FinishedJob) -> str:
-    """The headline normalisation; z-scores for `none`, for raw scores of different methods do not pool."""
-    return "training" if finished.normalisation == "none" else finished.normalisation
+def _papers_auc(seeds: Sequence[FinishedJob]) -> float:
+    """Mean over seeds of the headline AUC as papers report it."""
+    entries = [finished.measured(finished.headline, PAPERS) for finished in seeds]
+    return float(np.mean([entry["auc_micro"] for entry in entries if entry is not None]))
 
 
 def _candidate(label: str, seeds: Sequence[FinishedJob]) -> Candidate:
     """Normalised headline scores of the labelled test frames."""
-    tables = [
-        finished.test_frames(normalisation=_normalisation(finished)).dropna(subset="label")
-        for finished in seeds
-    ]
+    tables = [finished.test_frames().dropna(subset="label") for finished in seeds]
     frames = tables[0]
     video = (frames["camera"] + "/" + frames["video"]).to_numpy(dtype=str)
     return Candidate(
@@ -196,7 +238,7 @@ def _interval(
             pool["score"].to_numpy(),
             pool["video"].to_numpy(),
             signal="cross-fitted",
-            normalisation=_normalisation(winner),
+            normalisation=winner.normalisation,
             labels="",
             settings=winner.evaluation,
         )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from flows.project.provenance import read_provenance
 from flows.registry.choice import Choice
+from vad_models.evaluation.normalisation import PAPERS
 
 __all__ = ["model_card", "version_tags"]
 
@@ -31,12 +34,13 @@ def version_tags(choice: Choice) -> dict[str, str]:
     return {key: str(value) for key, value in tags.items()}
 
 
-def model_card(choice: Choice, reason: str) -> str:
-    """The version's description, as markdown, which MLflow shows on its page.
+def model_card(choice: Choice) -> str:
+    """The version's description, as Markdown, which MLflow shows on its page.
+
+    Why the version serves, or does not, changes later: tags say it (`flows.registry.versions`).
 
     Args:
         choice: what is registered, and what it was compared with.
-        reason: why it became the champion, or did not.
     """
     finished = choice.winner
     job, threshold = finished.job, finished.metrics["threshold"]
@@ -45,22 +49,21 @@ def model_card(choice: Choice, reason: str) -> str:
         f"**{job.label}** on camera {job.camera} of {job.dataset}, "
         f"signal `{finished.headline}`, seed {job.seed}.",
         "",
-        f"- Chosen on: {choice.selected_on}.",
         f"- Worth: {choice.worth}.",
-        f"- Promotion: {reason}.",
+        f"- Chosen on: {choice.selected_on}.",
         f"- Threshold: {threshold['value']:.2f} standard deviations above normal video, set for "
-        f"{threshold['false_alarms_per_hour']:g} false alarms an hour on {threshold['hours'] * 60:.1f} "
+        f"{threshold['false_alarms_per_hour']:g} false alarms per hour on {threshold['hours'] * 60:.1f} "
         "minutes of held-out normal video, without labels"
         + (
             " (extrapolated: so rare an alarm cannot be seen in so little video)."
             if threshold["extrapolated"]
             else "."
         ),
-        f"- Input: a path, or frames of {job.frames}; output: one row a frame.",
+        f"- Input: a path, or frames of {job.frames}; output: one row per frame.",
         f"- Data {provenance['data_version']} (frames {job.data_version[:12]}), "
         f"code {provenance['git_commit'][:12]}, profile {job.profile}, fingerprint {job.fingerprint}.",
     ]
     if len(choice.compared) > 1:
-        lines += ["", f"| method | {choice.criterion} |", "|---|---|"]
-        lines += [f"| {label} | {value:.4f} |" for label, value in choice.compared.items()]
+        table = pd.DataFrame({choice.criterion: choice.compared, f"AUC, {PAPERS}": choice.papers})
+        lines += ["", table.dropna(axis=1, how="all").rename_axis("method").to_markdown(floatfmt=".4f")]
     return "\n".join(lines)

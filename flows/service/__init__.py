@@ -1,1 +1,3 @@
-"""What runs for a camera in service: scoring its videos, promoting its best job, retraining on new footage?"""
+"""What runs for a camera in service? One flow per file: `scoring` of its videos, `promote` its best job or a named
+version, `retrain` on new footage.
+"""

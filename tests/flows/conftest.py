@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from flows.project.paths import Paths
+from flows.project.project import Project
+from tests.conftest import write_settings
 from tests.databases import copy_databases
 from tests.flows.made_up import MakeJob, make_finished_job
 from vad_models.jobs.finished import FinishedJob
@@ -20,6 +22,13 @@ def paths(tmp_path: Path, empty_databases: dict[str, Path], monkeypatch: pytest.
     project = Paths(tmp_path)
     copy_databases(empty_databases, project)
     return project
+
+
+@pytest.fixture
+def project(paths: Paths) -> Project:
+    """The project with settings."""
+    write_settings(paths.root)
+    return Project.at(paths.root)
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ COMMANDS = (
     ),
     *("bench streaming", "bench sharing"),
     *("data import", "data synth", "data validate", "server start", "server stop"),
+    *("model list", "model promote", "model rollback"),
 )
 
 

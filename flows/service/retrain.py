@@ -1,7 +1,7 @@
-"""Champions: the best finished job of each camera serves it, unless what serves it is better.
+"""Cameras in service: train again on new footage, and replace the champions that are beaten on it.
 
-`promote` compares on test labels where there are any, as the benchmark does. `retrain` is for cameras in service: new
-footage has no labels, so the champion is measured anew beside what was trained anew, on the same held-out normal video.
+New footage has no labels, so the champion is measured again next to what was trained again, on the same held-out normal
+video.
 """
 
 from __future__ import annotations
@@ -12,25 +12,14 @@ from pathlib import Path
 import numpy as np
 from prefect import flow, get_run_logger, task
 
-from flows.benchmark.evaluation import current_jobs, promote_best
-from flows.benchmark.flow import (
-    derive_frames,
-    ingest_data,
-    train_jobs,
-    validate_data,
-)
+from flows.benchmark.flow import derive_frames, ingest_data, train_jobs, validate_data
 from flows.benchmark.jobs import plan
 from flows.execution.slots import task_runner
 from flows.project.paths import Paths
 from flows.project.project import Project
-from flows.registry.choice import choose_label_free
-from flows.registry.versions import (
-    Promotion,
-    champion_tags,
-    load_champion,
-    model_name,
-    promote_choice,
-)
+from flows.registry.catalogue import champion_tags, model_name
+from flows.registry.choice import choose
+from flows.registry.versions import Promotion, challenge, load_champion
 from vad_models.contract import ClipSpec
 from vad_models.data.clips import split_holdout
 from vad_models.data.frame_store import FrameStore
@@ -40,27 +29,9 @@ from vad_models.jobs.finished import read_finished
 from vad_models.jobs.job import Job
 from vad_models.operation.detector import Detector
 
-__all__ = ["challenge", "promote", "retrain"]
+__all__ = ["challenge_on_holdout", "retrain"]
 
-
-@flow(name="promote", flow_run_name="promote {dataset}")
-def promote(dataset: str, cameras: list[str] | None = None, root: Path = Path()) -> None:
-    """Choose the best finished job of each camera, register it, and make it the champion if it is better.
-
-    Args:
-        dataset: name of a folder in `data/`, with finished jobs.
-        cameras: default: all.
-        root: the folder of the project, or another file than its params.yaml.
-
-    Raises:
-        JobError: a camera has no finished job.
-    """
-    project = Project.at(root)
-    jobs = current_jobs(project, dataset)
-    if not jobs:
-        raise JobError(f"no job of {dataset} is finished: run `vad benchmark --dataset {dataset}`.")
-    for camera in cameras or dict.fromkeys(finished.job.camera for finished in jobs):
-        _say(promote_best(project, [one for one in jobs if one.job.camera == camera]))
+_BY = "flow retrain"
 
 
 @flow(name="retrain", flow_run_name="retrain {dataset}", task_runner=task_runner())
@@ -70,7 +41,7 @@ def retrain(
     cameras: list[str] | None = None,
     root: Path = Path(),
 ) -> None:
-    """Take in new footage, train anew what it made stale, and promote only what beats the champion on it.
+    """Take in new footage, train again what it made stale, and promote only what beats the champion on it.
 
     A camera whose footage, settings and code are as they were is only looked up.
 
@@ -95,29 +66,29 @@ def retrain(
 
 @task(task_run_name="challenge")
 def challenge_champion(project: Project, jobs: Sequence[Job]) -> None:
-    _say(challenge(project.paths, jobs))
+    promotion = challenge_on_holdout(project.paths, jobs)
+    get_run_logger().info("%s version %s: %s", promotion.model, promotion.version, promotion.reason)
 
 
-def challenge(paths: Paths, jobs: Sequence[Job]) -> Promotion:
+def challenge_on_holdout(paths: Paths, jobs: Sequence[Job]) -> Promotion:
     """Promote the best of one camera's finished jobs if it beats the champion on the held-out video that there is now.
 
     The champion may have been trained on some of that video, which favours it: it is not replaced lightly.
 
     Raises:
         JobError: held-out video is too short to compare on.
-        DataError: frames of the size that the champion sees are not derived any more.
+        DataError: frames of the size that the champion sees are no longer derived.
     """
-    choice = choose_label_free(
-        [read_finished(job.directory(paths.runs)) for job in jobs], [job.label for job in jobs]
-    )
+    finished = [read_finished(job.directory(paths.runs)) for job in jobs]
+    choice = choose(finished, [job.label for job in jobs], use_labels=False)
     job = choice.winner.job
     tags = champion_tags(paths, job.dataset, job.camera)
     if tags is None:
-        return promote_choice(paths, choice)
+        return challenge(paths, choice, _BY)
     name, version = model_name(job.dataset, job.camera), tags["version"]
     if tags["fingerprint"] == job.fingerprint:
         # What is written on it stays: it may have been chosen by a better criterion.
-        return Promotion(name, version, False, f"version {version} is the champion already", choice)
+        return Promotion(name, version, False, f"version {version} is the champion already")
     champion = load_champion(paths, job.dataset, job.camera)
     detector: Detector = champion.model.get_raw_model()
     standing = label_free_auc(detector.method, _held_out(paths, job, detector.method.clip))
@@ -126,7 +97,7 @@ def challenge(paths: Paths, jobs: Sequence[Job]) -> Promotion:
             f"held-out video of camera {job.camera} of {job.dataset} is too short to measure the champion on: "
             "add normal video of this camera."
         )
-    return promote_choice(paths, choice, standing)
+    return challenge(paths, choice, _BY, standing)
 
 
 def _held_out(paths: Paths, job: Job, clip: ClipSpec) -> list[np.ndarray]:
@@ -138,7 +109,3 @@ def _held_out(paths: Paths, job: Job, clip: ClipSpec) -> list[np.ndarray]:
         for camera in cameras
         for excerpt in split_holdout(store.videos(camera, "train"), job.holdout, clip.frames)[1]
     ]
-
-
-def _say(promotion: Promotion) -> None:
-    get_run_logger().info("%s version %s: %s", promotion.model, promotion.version, promotion.reason)
