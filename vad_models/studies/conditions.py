@@ -21,7 +21,8 @@ from vad_models.data.frame_store import Video
 from vad_models.errors import SettingsError
 from vad_models.scoring import score_excerpts
 from vad_models.settings import Frozen, StudySettings
-from vad_models.studies.distortions import DISTORTIONS, distort, weather
+from vad_models.studies.distortions import DISTORTIONS, distort
+from vad_models.studies.distortions.weather import weather
 
 __all__ = ["Condition", "Rain", "RobustnessSettings", "conditions", "score_under"]
 
@@ -36,7 +37,7 @@ class RobustnessSettings(StudySettings):
     rain: tuple[Rain, ...] = ("none", "drizzle", "heavy", "torrential")
     """Kinds of rain."""
     distortions: tuple[str, ...] = ()
-    """Functions of `vad_models/studies/distortions.py`, each at every severity; empty means all of them."""
+    """Functions of `vad_models/studies/distortions/`, each at every severity; empty means all of them."""
     severities: tuple[Annotated[int, Field(ge=1, le=5)], ...] = (1, 2, 3, 4, 5)
     """Mild to severe."""
     seed: int = 0

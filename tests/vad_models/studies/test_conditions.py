@@ -15,7 +15,8 @@ from vad_models.errors import SettingsError
 from vad_models.methods import build_method
 from vad_models.scoring import score_video
 from vad_models.studies.conditions import Condition, RobustnessSettings, conditions, score_under
-from vad_models.studies.distortions import DISTORTIONS, distort, weather
+from vad_models.studies.distortions import DISTORTIONS, distort
+from vad_models.studies.distortions.weather import weather
 
 
 def methods() -> dict[str, Method]:

@@ -11,14 +11,8 @@ import torch
 from tests.footage import blobs
 from vad_models.errors import SettingsError
 from vad_models.settings import FrameSize
-from vad_models.studies import distortions
-from vad_models.studies.distortions import (
-    DISTORTIONS,
-    RAINS,
-    SEVERITIES,
-    distort,
-    weather,
-)
+from vad_models.studies.distortions import DISTORTIONS, SEVERITIES, distort, kinds
+from vad_models.studies.distortions.weather import RAINS, weather
 
 GREY, COLOUR = FrameSize(64, 96, 1), FrameSize(64, 96, 3)
 
@@ -59,7 +53,7 @@ def test_the_same_video_and_seed_give_the_same_frames_in_any_blocks(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     once = distort(footage(), name, 3, "a", seed=1)
-    monkeypatch.setattr(distortions, "_BLOCK", 7)
+    monkeypatch.setattr(kinds, "_BLOCK", 7)
     in_small_blocks = distort(footage(), name, 3, "a", seed=1)
     assert np.abs(once.astype(int) - in_small_blocks).max() <= 1  # rounding of the last bit
 
