@@ -23,7 +23,7 @@ from flows.cli import (
     model,
     score,
     server,
-    studies,
+    study,
     trial,
     worker,
 )
@@ -54,7 +54,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 benchmark.register(app)
-studies.register(app)
+study.register(app)
 app.command("compare")(compare.compare)
 app.command("trial")(trial.trial)
 app.command("trials")(trial.trials)

@@ -89,7 +89,7 @@ def grid(
     from flows.benchmark.jobs import plan
     from flows.execution.slots import slots, threads_of_a_job
     from vad_models.studies.conditions import RobustnessSettings, conditions
-    from vad_models.studies.grid_cost import measure_grid
+    from vad_models.studies.grid_speed import measure_grid
 
     here = project()
     jobs = plan(here, dataset, method or ["decoupled", "frame_difference"], [camera], [seed])

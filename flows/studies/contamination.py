@@ -1,153 +1,135 @@
-"""The study of contaminated training: methods trained on more and more abnormal video, every cell of the grid a task.
-
-    train plain jobs -> train and score each (job, count), in parallel -> table -> figure -> a run a cell in MLflow
+"""Train methods on normal video with more and more abnormal frames in it, and score them.
 
 A cell without abnormal video is the plain job, on the test videos that all cells have in common.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from prefect import flow, task
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
-from flows.benchmark.flow import train_jobs
-from flows.benchmark.jobs import plan
-from flows.execution.retries import RETRIES
-from flows.execution.slots import task_runner, threads_of_a_job
 from flows.project.project import Project
-from flows.results.tables import write_results
-from flows.studies.cells import (
-    Row,
-    cell_file,
-    collect,
-    read_cell,
-    write_cell,
-)
-from flows.studies.contamination_figure import contamination_figure
-from flows.studies.tables import study_table
-from flows.studies.trainings import study_training
-from flows.tracking.study_runs import Sweep, log_grid
-from vad_models.jobs.finished import FinishedJob
+from flows.results.figures import MUTED
+from flows.studies.drawing import auc_curves, mean_curve, panel_grid, variant_title
+from flows.studies.study import Cell, Measurement, Request, Study, Summary, is_labelled
+from flows.studies.tables import auc_by
+from flows.tracking.study_runs import Sweep
 from vad_models.jobs.job import Job
 from vad_models.studies.contamination import (
     ContaminatedJob,
     ContaminationSettings,
     Count,
+    Sampling,
     contaminated_jobs,
     contaminating_videos,
 )
 
-__all__ = ["contamination"]
-
-_CELL = ["sampling", "exclude", "count"]
-_DESCRIBED = ["abnormal_frames", "abnormal_share"]
+__all__ = ["STUDY"]
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One training, and what it is tested on."""
+class _Cell(Cell):
+    """One training, plain where nothing contaminates, and what it is tested on."""
 
-    job: Job
-    """Plain where nothing contaminates."""
+    sampling: Sampling
+    exclude: bool
     count: Count
     """Abnormal frames that were asked for."""
     excluded: tuple[tuple[str, str], ...]
     """Test videos that are left out: camera and name."""
 
     @property
+    def title(self) -> str:
+        return f"{self.sampling}-{self.count}"
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        return {"sampling": self.sampling, "exclude": self.exclude, "count": str(self.count)}
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return {**self.values, "excluded": self.excluded}
+
+    @property
+    def trained_first(self) -> tuple[Job, ...]:
+        return () if isinstance(self.job, ContaminatedJob) else (self.job,)
+
+    @property
     def abnormal_frames(self) -> int:
         """In training."""
         return sum(one.frames for one in self.job.passages) if isinstance(self.job, ContaminatedJob) else 0
 
-    @property
-    def title(self) -> str:
-        """Readable and unique: `decoupled/01/seed0, 50 abnormal frames`."""
-        job = self.job
-        return f"{job.label}/{job.camera}/seed{job.seed}, {self.count} abnormal frames"
+
+def _cells(request: Request[ContaminationSettings]) -> list[_Cell]:
+    settings, project = request.settings, request.project
+    cells = []
+    for job in request.jobs():
+        if not is_labelled(project, job):
+            continue
+        store = project.store(job)
+        videos = contaminating_videos(job.videos(store, "test"), settings) if settings.exclude else []
+        excluded = tuple((video.camera, video.name) for video in videos)
+        cells += [
+            _Cell(one, settings.sampling, settings.exclude, count, excluded)
+            for count, one in contaminated_jobs(job, store, settings).items()
+        ]
+    return cells
 
 
-@flow(name="contamination", flow_run_name="contamination {dataset}", task_runner=task_runner())
-def contamination(
-    dataset: str,
-    methods: list[str] | None = None,
-    cameras: list[str] | None = None,
-    seeds: list[int] | None = None,
-    root: Path = Path(),
-) -> None:
-    """Train every method with every count of abnormal frames among the normal ones, and score it.
-
-    Args:
-        dataset: name of a folder in `data/`, derived, with labelled test video.
-        methods: default: `contamination.methods` of params.yaml.
-        cameras: default: all.
-        seeds: default: the dataset's.
-        root: the folder that holds params.yaml.
-
-    Raises:
-        VadError: the frames are not derived, hold too few abnormal ones, or a job failed.
-    """
-    project = Project.at(root)
-    settings = project.params.study("contamination", ContaminationSettings)
-    jobs = plan(
-        project,
-        dataset,
-        methods or list(settings.methods),
-        cameras,
-        seeds,
-    )
-    cells = [cell for job in jobs for cell in _cells(project, job)]
-    train_jobs(project, [cell.job for cell in cells if not isinstance(cell.job, ContaminatedJob)])
-    threads = threads_of_a_job(len(cells))
-    futures = [measure_cell.submit(project, cell, threads) for cell in cells]
-    rows = collect(f"contamination of {dataset}", futures)
-    table = study_table("contamination", rows, _CELL, project.params.evaluation.confidence, _DESCRIBED)
-    order = ["camera", "method", "variant", "abnormal_frames", "signal", "normalisation", "seed"]
-    table = table.sort_values(order, kind="stable").reset_index(drop=True)
-    files = [
-        project.paths.results / f"contamination_{dataset}.csv",
-        project.paths.plots / dataset / "contamination.png",
-    ]
-    write_results(table, files[0])
-    files[1].parent.mkdir(parents=True, exist_ok=True)
-    shown = table[(table["seed"] == "all") & (table["normalisation"] == "per_video")]
-    contamination_figure(shown).savefig(files[1], dpi=120)
-    log_grid(
-        project.paths, dataset, "contamination", table, [*_CELL, *_DESCRIBED], files, Sweep("abnormal_frames")
-    )
+def _measure(project: Project, cells: Sequence[_Cell], threads: int) -> list[Measurement]:
+    return [_measure_cell(project, cell) for cell in cells]
 
 
-def _cells(project: Project, job: Job) -> list[Cell]:
-    """The cells of a plain job; none where no test video is labelled."""
-    settings = project.params.study("contamination", ContaminationSettings)
-    store = project.store(job)
-    if all(video.abnormal is None for video in job.videos(store, "test")):
-        return []
-    videos = contaminating_videos(job.videos(store, "test"), settings) if settings.exclude else []
-    excluded = tuple((video.camera, video.name) for video in videos)
-    return [Cell(one, count, excluded) for count, one in contaminated_jobs(job, store, settings).items()]
-
-
-@task(task_run_name="{cell.title}", **RETRIES)
-def measure_cell(project: Project, cell: Cell, threads: int) -> list[Row]:
-    """Rows of a cell, trained where it has to be; read where it is measured already."""
-    settings = project.params.study("contamination", ContaminationSettings)
-    named = {"sampling": settings.sampling, "exclude": settings.exclude, "count": str(cell.count)}
-    finished = FinishedJob(cell.job, project.directory(cell.job))
-    title = f"{settings.sampling}-{cell.count}"
-    file = cell_file(project, "contamination", finished, title, {**named, "excluded": cell.excluded})
-    if not file.exists():
-        finished = study_training(project, cell.job, threads)
-        share = cell.abnormal_frames / finished.metrics["frames_trained"]
-        described = {"abnormal_frames": cell.abnormal_frames, "abnormal_share": share}
-        write_cell(project, finished, _remaining(finished, cell), {**named, **described}, file)
-    return read_cell(file)
-
-
-def _remaining(finished: FinishedJob, cell: Cell) -> pd.DataFrame:
+def _measure_cell(project: Project, cell: _Cell) -> Measurement:
     """Scores of the job, without those of the test videos that are left out."""
+    finished = cell.finished(project)
     scores = finished.scores
     videos = pd.MultiIndex.from_frame(scores[["camera", "video"]])
-    return scores[(scores["split"] != "test") | ~videos.isin(cell.excluded)].reset_index(drop=True)
+    remaining = scores[(scores["split"] != "test") | ~videos.isin(cell.excluded)].reset_index(drop=True)
+    share = cell.abnormal_frames / finished.metrics["frames_trained"]
+    return Measurement(remaining, {"abnormal_frames": cell.abnormal_frames, "abnormal_share": share})
+
+
+def _figure(cells: pd.DataFrame) -> Figure:
+    """First the headline signals of all methods, then a panel per method that has several signals, with all of them.
+
+    Args:
+        cells: rows of the table, one per camera, method, count and signal; cameras are averaged.
+    """
+    panels: dict[str, dict[str, tuple[pd.Series, pd.DataFrame]]] = {"headline signals": {}}
+    for (method, variant), of_method in cells.groupby(["method", "variant"], sort=False):
+        title = variant_title(method, variant)
+        curves = {}
+        for (signal, headline), rows in of_method.groupby(["signal", "headline"], sort=False):
+            curve = mean_curve(rows, "count", ["abnormal_share"]).sort_values("abnormal_share")
+            curves[signal] = (curve["abnormal_share"], curve)
+            if headline:
+                panels["headline signals"][f"{title}: {signal}"] = curves[signal]
+        if len(curves) > 1:
+            panels[title] = curves
+    figure, grid = panel_grid(len(panels))
+    for axes, (title, curves) in zip(grid, panels.items(), strict=True):
+        auc_curves(axes, title, curves)
+        axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    figure.supxlabel("abnormal frames in training", fontsize=9, color=MUTED)
+    figure.supylabel("micro AUC, per video", fontsize=9, color=MUTED)
+    return figure
+
+
+STUDY = Study(
+    name="contamination",
+    settings=ContaminationSettings,
+    cells=_cells,
+    measure=_measure,
+    columns=("sampling", "exclude", "count"),
+    described=("abnormal_frames", "abnormal_share"),
+    order=("abnormal_frames",),
+    figures={"contamination.png": _figure},
+    summary=Summary("micro AUC, per video, by abnormal frames in training", auc_by("count")),
+    sweep=Sweep("abnormal_frames"),
+)

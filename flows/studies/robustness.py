@@ -1,133 +1,196 @@
-"""The robustness study: trained methods scored on distorted test video, every cell of the grid a task.
+"""Score trained methods on distorted test video: brightness x rain, and further distortions by severity.
 
-    train what is missing -> score each (camera, condition), in parallel -> table -> figures -> a run a cell in MLflow
-
-A cell reads and distorts its video once for all methods.
+A method's degradation is what its AUC loses on average, over every distortion and severity, against its own clean AUC;
+its corruption error compares what it gets wrong (1 - AUC) with what `conv_ae` gets wrong on the same video (Hendrycks
+and Dietterich 2019).
 """
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
 
 import pandas as pd
-from prefect import flow, task
+from matplotlib.figure import Figure
 
-from flows.benchmark.flow import train_jobs
-from flows.benchmark.jobs import plan
-from flows.execution.retries import RETRIES
-from flows.execution.slots import threads_of_a_job
 from flows.project.project import Project
-from flows.studies.cells import (
-    Row,
-    cell_file,
-    collect,
-    grid_runner,
-    read_cell,
-    trained_model,
-    write_cell,
-)
-from flows.studies.robustness_results import write_robustness
-from flows.studies.tables import study_table
-from flows.tracking.study_runs import Sweep, log_grid
-from vad_models.jobs.finished import FinishedJob, read_finished
-from vad_models.studies import distortions
-from vad_models.studies.conditions import Condition, RobustnessSettings, conditions, score_under
+from flows.results.figures import INK, MUTED, plain, series_colours
+from flows.studies.cells import trained_model
+from flows.studies.drawing import heat_maps, variant_title
+from flows.studies.study import Cell, Measurement, Request, Study, Summary, is_labelled
+from flows.studies.tables import SIGNAL, shown
+from flows.tracking.study_runs import Sweep
+from vad_models.jobs.code_version import definitions_digest
+from vad_models.studies.conditions import Condition, Rain, RobustnessSettings, conditions, score_under
 
-__all__ = ["robustness"]
+__all__ = ["STUDY", "degradation"]
 
 
-@flow(name="robustness", flow_run_name="robustness {dataset}")
-def robustness(
-    dataset: str,
-    methods: list[str] | None = None,
-    cameras: list[str] | None = None,
-    seeds: list[int] | None = None,
-    root: Path = Path(),
-) -> None:
-    """Score every method under every distortion, at every severity.
+@dataclass(frozen=True)
+class _Cell(Cell):
+    """A trained model under one condition."""
+
+    condition: Condition
+    seed: int
+    """Of the distortion."""
+    code: str
+    """Digest of what distorts."""
+
+    @property
+    def title(self) -> str:
+        return self.condition.title
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        return self.condition.model_dump()
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return {"condition": self.condition.model_dump(), "seed": self.seed, "code": self.code}
+
+
+def _cells(request: Request[RobustnessSettings]) -> list[_Cell]:
+    settings = request.settings
+    grid = [(condition, definitions_digest(*condition.code)) for condition in conditions(settings)]
+    jobs = [job for job in request.jobs() if is_labelled(request.project, job)]
+    return [_Cell(job, condition, settings.seed, code) for condition, code in grid for job in jobs]
+
+
+def _same_video(cell: _Cell) -> Hashable:
+    return cell.title, cell.job.camera, cell.job.frames
+
+
+def _measure(project: Project, cells: Sequence[_Cell], threads: int) -> list[Measurement]:
+    """Read and distort the video of a camera once for all methods."""
+    first = cells[0]
+    finished = {cell.job.title: cell.finished(project) for cell in cells}
+    camera = None if first.job.camera == "all" else first.job.camera
+    videos = project.store(first.job).videos(camera, "test")
+    models = {title: trained_model(one) for title, one in finished.items()}
+    tables = score_under(first.condition, models, videos, first.seed, threads)
+    held_out = {title: one.scores[one.scores["split"] == "holdout"] for title, one in finished.items()}
+    return [Measurement(pd.concat([held_out[title], tables[title]], ignore_index=True)) for title in finished]
+
+
+def degradation(table: pd.DataFrame) -> pd.DataFrame:
+    """How each method and signal fares, mean over cameras and seeds.
 
     Args:
-        dataset: name of a folder in `data/`, derived.
-        methods: default: `robustness.methods` of params.yaml.
-        cameras: default: all.
-        seeds: default: the dataset's.
-        root: the folder that holds params.yaml.
+        table: of the study.
 
-    Raises:
-        VadError: the frames are not derived, a job failed, or the grid names what does not exist.
+    Returns:
+        One row per method, variant and signal: `clean` (AUC), `distorted` (mean AUC over all other conditions),
+        `degradation` (clean - distorted), and `corruption_error`: the sum of 1 - AUC over the distorted conditions as a
+        share of that of the headline signal of `conv_ae`; NaN where `conv_ae` was not measured.
     """
-    project = Project.at(root)
-    settings = project.params.study("robustness", RobustnessSettings)
-    grid = conditions(settings)
-    jobs = plan(
-        project,
-        dataset,
-        methods or list(settings.methods),
-        cameras,
-        seeds,
+    means = shown(table)
+    clean = _clean(means)
+    key = ["method", "variant", "signal", "headline"]
+    summary = pd.DataFrame(
+        {
+            "clean": means[clean].groupby(key)["auc_micro"].mean(),
+            "distorted": means[~clean].groupby(key)["auc_micro"].mean(),
+        }
+    ).reset_index()
+    summary["degradation"] = summary["clean"] - summary["distorted"]
+    baseline = summary[
+        (summary["method"] == "conv_ae") & (summary["variant"] == "default") & summary["headline"]
+    ]
+    wrong = 1 - baseline["distorted"].iloc[0] if len(baseline) else float("nan")
+    summary["corruption_error"] = (1 - summary["distorted"]) / wrong
+    return summary.sort_values("degradation", kind="stable").reset_index(drop=True)
+
+
+def _rounded_degradation(table: pd.DataFrame) -> pd.DataFrame:
+    return degradation(table).round(4)
+
+
+def _summary(table: pd.DataFrame) -> pd.DataFrame:
+    names = {"degradation": "loses", "corruption_error": "errors / conv_ae"}
+    return degradation(table).set_index(SIGNAL).rename(columns=names)
+
+
+def _clean(cells: pd.DataFrame) -> pd.Series:
+    """Which rows are those of clean video."""
+    return (cells["distortion"] == "weather") & (cells["brightness"] == 1) & (cells["rain"] == "none")
+
+
+def _weather_figure(cells: pd.DataFrame) -> Figure:
+    """One panel per method: AUC of its headline signal by brightness (columns) and rain (rows).
+
+    Args:
+        cells: rows of the robustness table, one per camera, method, condition and signal; cameras are averaged.
+    """
+    headline = cells[cells["headline"] & (cells["distortion"] == "weather")]
+    panels = {}
+    for (method, variant, signal), panel in headline.groupby(["method", "variant", "signal"], sort=False):
+        auc = panel.pivot_table("auc_micro", "rain", "brightness", "mean")
+        rains = [rain for rain in get_args(Rain) if rain in auc.index]
+        auc = auc.reindex(index=rains, columns=sorted(auc.columns)[::-1]).rename(columns="{:g}".format)
+        panels[f"{variant_title(method, variant)}: {signal}"] = auc
+    figure = heat_maps(panels, (3.3, 2.1), (0.6, 0.7), lowest=0.5, fontsize=8)
+    figure.supxlabel("brightness", fontsize=9, color=MUTED)
+    return figure
+
+
+def _severity_figure(cells: pd.DataFrame) -> Figure:
+    """One panel per distortion: AUC of every method's headline signal against severity, 0 being the clean video.
+
+    Args:
+        cells: as for `_weather_figure`.
+    """
+    headline = cells[cells["headline"]]
+    clean = headline[_clean(headline)]
+    names = [name for name in dict.fromkeys(headline["distortion"]) if name != "weather"]
+    methods = list(dict.fromkeys(zip(headline["method"], headline["variant"], strict=True)))
+    columns = max(1, min(5, len(names)))
+    rows = max(1, -(-len(names) // columns))
+    figure = Figure(figsize=(2.5 * columns, 0.8 + 1.9 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axes in grid.flat[len(names) :]:
+        axes.set_axis_off()
+    for axes, name in zip(grid.flat, names, strict=False):
+        plain(axes)
+        for (method, variant), colour in zip(methods, series_colours(len(methods)), strict=True):
+            of_method = _of(headline[headline["distortion"] == name], method, variant)
+            curve = pd.concat([_of(clean, method, variant).assign(severity=0), of_method])
+            mean = curve.groupby("severity")[["auc_micro", "auc_low", "auc_high"]].mean()
+            axes.plot(
+                mean.index,
+                mean["auc_micro"],
+                color=colour,
+                linewidth=1.6,
+                label=variant_title(method, variant),
+            )
+            axes.fill_between(
+                mean.index, mean["auc_low"], mean["auc_high"], color=colour, alpha=0.12, linewidth=0
+            )
+        axes.axhline(0.5, color=MUTED, linewidth=0.8, linestyle=(0, (4, 4)))
+        axes.set_title(name.replace("_", " "), fontsize=9, color=INK, loc="left", pad=3)
+        axes.set(ylim=(0.3, 1.0), xticks=range(6))
+    figure.supxlabel("severity (0: clean)", fontsize=9, color=MUTED)
+    figure.supylabel("micro AUC, per video", fontsize=9, color=MUTED)
+    handles, labels = grid.flat[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside upper center", ncols=min(6, len(labels)), frameon=False, fontsize=9
     )
-    train_jobs(project, jobs)
-    trained = [read_finished(project.directory(job)) for job in jobs]
-    rows = _measure_grid(project, dataset, grid, [one for one in trained if one.labelled])
-    cell = list(Condition.model_fields)
-    table = study_table("robustness", rows, cell, project.params.evaluation.confidence)
-    files = write_robustness(project.paths, dataset, table)
-    log_grid(project.paths, dataset, "robustness", table, cell, files, Sweep("severity", "distortion"))
+    return figure
 
 
-@flow(name="robustness grid", flow_run_name="robustness grid {dataset}", task_runner=grid_runner())
-def _measure_grid(
-    project: Project, dataset: str, grid: Sequence[Condition], trained: Sequence[FinishedJob]
-) -> list[Row]:
-    """Rows of every cell."""
-    by_camera: dict[str, list[FinishedJob]] = {}
-    for finished in trained:
-        by_camera.setdefault(finished.job.camera, []).append(finished)
-    cells = [(condition, jobs) for condition in grid for jobs in by_camera.values()]
-    threads = threads_of_a_job(len(cells))
-    futures = [measure_cell.submit(project, condition, jobs, threads) for condition, jobs in cells]
-    return collect(f"robustness of {dataset}", futures)
+def _of(cells: pd.DataFrame, method: str, variant: str) -> pd.DataFrame:
+    return cells[(cells["method"] == method) & (cells["variant"] == variant)]
 
 
-@task(task_run_name="{condition.title}", **RETRIES)
-def measure_cell(
-    project: Project, condition: Condition, trained: Sequence[FinishedJob], threads: int
-) -> list[Row]:
-    """Rows of all methods of one camera under one condition; those that are measured already are read."""
-    facts = {
-        "condition": condition.model_dump(),
-        "seed": project.params.study("robustness", RobustnessSettings).seed,
-        "code": hashlib.sha256(inspect.getsource(distortions).encode()).hexdigest(),
-    }
-    files = {
-        finished.job.title: cell_file(project, "robustness", finished, condition.title, facts)
-        for finished in trained
-    }
-    missing = [finished for finished in trained if not files[finished.job.title].exists()]
-    for size in sorted({finished.job.frames for finished in missing}):
-        of_size = [one for one in missing if one.job.frames == size]
-        _measure_missing(project, condition, of_size, files, threads)
-    return [row for file in files.values() for row in read_cell(file)]
-
-
-def _measure_missing(
-    project: Project,
-    condition: Condition,
-    missing: Sequence[FinishedJob],
-    files: dict[str, Path],
-    threads: int,
-) -> None:
-    """Measure jobs that see frames of one size, and write a file each."""
-    job = missing[0].job
-    store = project.store(job)
-    videos = store.videos(None if job.camera == "all" else job.camera, "test")
-    models = {one.job.title: trained_model(one) for one in missing}
-    settings = project.params.study("robustness", RobustnessSettings)
-    tables = score_under(condition, models, videos, settings.seed, threads)
-    for finished in missing:
-        held_out = finished.scores[finished.scores["split"] == "holdout"]
-        scores = pd.concat([held_out, tables[finished.job.title]], ignore_index=True)
-        write_cell(project, finished, scores, condition.model_dump(), files[finished.job.title])
+STUDY = Study(
+    name="robustness",
+    settings=RobustnessSettings,
+    cells=_cells,
+    measure=_measure,
+    together=_same_video,
+    columns=tuple(Condition.model_fields),
+    figures={"robustness/weather.png": _weather_figure, "robustness/severity.png": _severity_figure},
+    tables={"degradation": _rounded_degradation},
+    summary=Summary("micro AUC, per video, clean and distorted", _summary),
+    sweep=Sweep("severity", "distortion"),
+)

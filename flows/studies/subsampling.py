@@ -1,53 +1,41 @@
-"""The study of frame subsampling: methods trained and scored on every d-th frame, every cell of the grid a task.
+"""Train and score methods on every d-th frame, and say what an hour of video then costs.
 
-    train plain jobs -> train and score each (job, d), in parallel -> table -> figure -> a run a cell in MLflow
-
-With d = 1 a cell is the plain job. What an hour of video costs is told from the plain job's costs a frame: the network
-is the same for every d, which only says how many frames an hour has.
+With d = 1 a cell is the plain job. What an hour of video costs follows from the plain job's costs per frame: the
+network is the same for every d, which only says how many frames an hour has.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-from prefect import flow, task
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from flows.benchmark.flow import train_jobs
-from flows.benchmark.jobs import plan
-from flows.execution.retries import RETRIES
-from flows.execution.slots import task_runner, threads_of_a_job
 from flows.project.project import Project
-from flows.results.tables import write_results
-from flows.studies.cells import (
-    Row,
-    cell_file,
-    collect,
-    read_cell,
-    write_cell,
-)
-from flows.studies.subsampling_figure import subsampling_figure
-from flows.studies.tables import study_table
-from flows.studies.trainings import study_training
-from flows.tracking.study_runs import Sweep, log_grid
+from flows.results.figures import INK, plain, series_colours
+from flows.studies.drawing import auc_curves, mean_curve, panel_grid, variant_title
+from flows.studies.study import Cell, Measurement, Request, Study, Summary
+from flows.studies.tables import auc_by
+from flows.tracking.study_runs import Sweep
 from vad_models.errors import SettingsError
-from vad_models.jobs.finished import FinishedJob, read_finished
+from vad_models.jobs.finished import FinishedJob
 from vad_models.jobs.job import Job
 from vad_models.studies.subsampling import SubsampledJob, SubsamplingSettings, shortage
 
-__all__ = ["subsampling"]
-
-_CELL = ["step"]
-_DESCRIBED = ["fps", "gflop_per_hour", "seconds_per_hour"]
+__all__ = ["STUDY"]
 
 _HOUR = 3600
+"""Seconds."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Cell:
+class _Cell(Cell):
     """One training, and the plain one that it is compared with."""
 
     plain: Job
@@ -55,100 +43,104 @@ class Cell:
     """Every step-th frame is kept."""
 
     @property
-    def job(self) -> Job:
-        """What is trained."""
-        return self.plain if self.step == 1 else SubsampledJob.of(self.plain, step=self.step)
+    def title(self) -> str:
+        return f"every-{self.step}"
 
     @property
-    def title(self) -> str:
-        """Readable and unique: `decoupled/01/seed0, step 5`."""
-        return f"{self.plain.title}, step {self.step}"
+    def values(self) -> Mapping[str, Any]:
+        return {"step": self.step}
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return {}
+
+    @property
+    def trained_first(self) -> tuple[Job, ...]:
+        return (self.plain,)
 
 
-@flow(name="subsampling", flow_run_name="subsampling {dataset}", task_runner=task_runner())
-def subsampling(
-    dataset: str,
-    methods: list[str] | None = None,
-    cameras: list[str] | None = None,
-    seeds: list[int] | None = None,
-    root: Path = Path(),
-) -> None:
-    """Train and score every method on every d-th frame. Cells whose videos become too short are left out, and named.
-
-    Args:
-        dataset: name of a folder in `data/`, derived, with labelled test video.
-        methods: default: `subsampling.methods` of params.yaml.
-        cameras: default: all.
-        seeds: default: the dataset's.
-        root: the folder that holds params.yaml.
-
-    Raises:
-        VadError: the frames are not derived, or a job failed.
-    """
-    project = Project.at(root)
-    settings = project.params.study("subsampling", SubsamplingSettings)
-    jobs = plan(
-        project,
-        dataset,
-        methods or list(settings.methods),
-        cameras,
-        seeds,
-    )
-    cells = [cell for job in jobs for cell in _cells(project, job)]
-    train_jobs(project, jobs)
-    threads = threads_of_a_job(len(cells))
-    futures = [measure_cell.submit(project, cell, threads) for cell in cells]
-    rows = collect(f"subsampling of {dataset}", futures)
-    table = study_table("subsampling", rows, _CELL, project.params.evaluation.confidence, _DESCRIBED)
-    files = [
-        project.paths.results / f"subsampling_{dataset}.csv",
-        project.paths.plots / dataset / "subsampling.png",
-    ]
-    write_results(table, files[0])
-    files[1].parent.mkdir(parents=True, exist_ok=True)
-    shown = table[(table["seed"] == "all") & (table["normalisation"] == "per_video")]
-    subsampling_figure(shown).savefig(files[1], dpi=120)
-    log_grid(project.paths, dataset, "subsampling", table, [*_CELL, *_DESCRIBED], files, Sweep("step"))
-
-
-def _cells(project: Project, job: Job) -> list[Cell]:
-    """The cells of a plain job that can be trained and scored."""
-    if job.members:
-        raise SettingsError(
-            f"studies.subsampling.methods = {job.label} is not allowed: it combines methods that are "
-            f"trained by themselves; take those: {', '.join(job.members)}."
-        )
-    store = project.store(job)
+def _cells(request: Request[SubsamplingSettings]) -> list[_Cell]:
+    """Cells whose videos become too short are left out, and named."""
     cells = []
-    for step in dict.fromkeys(project.params.study("subsampling", SubsamplingSettings).steps):
-        cell = Cell(job, step)
-        reason = shortage(cell.job, store)
-        if reason is None:
-            cells.append(cell)
-        else:
-            log.warning("%s is left out: %s", cell.title, reason)
+    for job in request.jobs():
+        if job.members:
+            raise SettingsError(
+                f"studies.subsampling.methods = {job.label} is not allowed: it combines methods that are trained by "
+                f"themselves; take those: {', '.join(job.members)}."
+            )
+        for step in dict.fromkeys(request.settings.steps):
+            kept = job if step == 1 else SubsampledJob.of(job, step=step)
+            reason = shortage(kept, request.project.store(job))
+            if reason is None:
+                cells.append(_Cell(kept, job, step))
+            else:
+                log.warning("%s, step %d is left out: %s", job.title, step, reason)
     return cells
 
 
-@task(task_run_name="{cell.title}", **RETRIES)
-def measure_cell(project: Project, cell: Cell, threads: int) -> list[Row]:
-    """Rows of a cell, trained where it has to be; read where it is measured already."""
-    finished = FinishedJob(cell.job, project.directory(cell.job))
-    file = cell_file(project, "subsampling", finished, f"every-{cell.step}", {})
-    if not file.exists():
-        finished = study_training(project, cell.job, threads)
-        named = {"step": cell.step, **_costs(project, cell)}
-        write_cell(project, finished, finished.scores, named, file)
-    return read_cell(file)
+def _measure(project: Project, cells: Sequence[_Cell], threads: int) -> list[Measurement]:
+    return [Measurement(cell.finished(project).scores, _costs(project, cell)) for cell in cells]
 
 
-def _costs(project: Project, cell: Cell) -> dict[str, float]:
+def _costs(project: Project, cell: _Cell) -> dict[str, float]:
     """Frames per second, and what an hour of video costs."""
-    store = project.store(cell.plain)
-    plain = read_finished(project.directory(cell.plain)).metrics
-    fps = cell.job.fps(store)
+    plain = FinishedJob(cell.plain, project.directory(cell.plain)).metrics
+    fps = cell.job.fps(project.store(cell.plain))
     return {
         "fps": fps,
         "gflop_per_hour": _HOUR * fps * plain["gflop_per_frame"],
         "seconds_per_hour": _HOUR * fps / plain["fps_score"],
     }
+
+
+_COSTS = {"gflop_per_hour": "GFLOP per hour of video", "seconds_per_hour": "seconds per hour of video"}
+
+
+def _figure(cells: pd.DataFrame) -> Figure:
+    """A panel per method with a curve per signal, latent ones against those of pixels; then two panels with costs.
+
+    Args:
+        cells: rows of the table, one per camera, method, d and signal; cameras are averaged.
+    """
+    methods = {
+        variant_title(method, variant): rows
+        for (method, variant), rows in cells.groupby(["method", "variant"], sort=False)
+    }
+    figure, panels = panel_grid(len(methods) + len(_COSTS))
+    steps = sorted(cells["step"].unique())
+    for axes, (title, rows) in zip(panels, methods.items(), strict=False):
+        by_signal = {
+            signal: mean_curve(of_signal, "step").sort_index()
+            for signal, of_signal in rows.groupby("signal", sort=False)
+        }
+        auc_curves(axes, title, {signal: (curve.index, curve) for signal, curve in by_signal.items()})
+        axes.set_ylabel("micro AUC, per video")
+    for axes, (column, title) in zip(panels[len(methods) :], _COSTS.items(), strict=True):
+        plain(axes)
+        for (name, rows), colour in zip(methods.items(), series_colours(len(methods)), strict=True):
+            cost = rows.groupby("step")[column].mean()
+            axes.plot(cost.index, cost, color=colour, linewidth=1.6, marker="o", markersize=3.5, label=name)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.set_title(title, fontsize=9, color=INK, loc="left", pad=3)
+        axes.margins(y=0.35)  # room for the legend
+        axes.legend(frameon=False, fontsize=7, ncols=2, loc="upper right")
+    for axes in panels:
+        axes.set_xticks(steps)
+        axes.set_xlabel("every d-th frame: d")
+    return figure
+
+
+STUDY = Study(
+    name="subsampling",
+    settings=SubsamplingSettings,
+    cells=_cells,
+    measure=_measure,
+    columns=("step",),
+    described=("fps", "gflop_per_hour", "seconds_per_hour"),
+    figures={"subsampling.png": _figure},
+    summary=Summary("micro AUC, per video, by every d-th frame", auc_by("step")),
+    sweep=Sweep("step"),
+)

@@ -1,67 +1,97 @@
-"""Tables of studies on trained models, `results/<study>_<dataset>.csv`.
+"""Tables of studies, `results/<study>_<dataset>.csv`, and the figures drawn from them.
 
-One row a camera, method, seed, cell, signal and normalisation; rows of seed `all` are means over seeds with Student's t
-interval.
+One row per camera, method, seed, cell, signal and normalisation; rows of seed `all` are means over seeds with Student's
+t interval.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from flows.results.tables import RATES, mean_over_seeds
+from flows.project.paths import Paths
+from flows.results.tables import RATES, mean_over_seeds, write_results
 from flows.studies.cells import Row
+from flows.studies.study import Study
 from vad_models.errors import DataError
 from vad_models.jobs.job import label_of
 
-__all__ = ["study_table"]
+__all__ = ["SIGNAL", "auc_by", "shown", "study_table", "write_study"]
+
+SIGNAL = ["method", "variant", "signal", "headline"]
+"""Index of a summary: a signal of a method."""
 
 _JOB = ("dataset", "camera", "method", "variant", "seed", "profile")
 _MEASURED = ("signal", "headline", "normalisation", "labels", "frames_scored", *RATES)
 _PROVENANCE = ("fingerprint", "git_commit", "command")
 
 
-def study_table(
-    study: str, rows: Sequence[Row], cell: Sequence[str], confidence: float, described: Sequence[str] = ()
-) -> pd.DataFrame:
-    """The table of measured cells, sorted and rounded.
+def study_table(study: Study[Any, Any], rows: Sequence[Row], confidence: float) -> pd.DataFrame:
+    """Make the table of measured cells, sorted and rounded.
 
     Args:
-        study: name of the command.
+        study: which names its columns.
         rows: of all cells.
-        cell: columns that tell the cells of a job apart.
         confidence: coverage of the interval over seeds.
-        described: columns with further numbers of a cell, such as what it costs.
 
     Returns:
-        Columns dataset, camera, method, variant, seed, profile, those of `cell` and `described`, signal, headline,
-        normalisation, labels, frames_scored, the rates, fingerprint, git_commit and command.
+        Columns dataset, camera, method, variant, seed, profile, those of the study, signal, headline, normalisation,
+        labels, frames_scored, the rates, fingerprint, git_commit and command.
 
     Raises:
         DataError: there are no rows.
     """
     if not rows:
         raise DataError(
-            f"a table of {study} needs labelled test video, and there is none: import its labels."
+            f"a table of {study.name} needs labelled test video, and there is none: import its labels."
         )
     cells = pd.DataFrame(rows)
-    cells["command"] = [_command(study, row) for row in rows]
-    key = ["camera", "method", "variant", *cell, "signal", "normalisation"]
+    cells["command"] = [_command(study.name, row) for row in rows]
+    key = ["camera", "method", "variant", *study.columns, "signal", "normalisation"]
     means = [
-        {**mean_over_seeds(group, confidence), **group[list(described)].mean()}
+        {**mean_over_seeds(group, confidence), **group[list(study.described)].mean()}
         for _, group in cells.groupby(key, sort=False)
     ]
-    means = [{**row, "command": _command(study, row)} for row in means]
+    means = [{**row, "command": _command(study.name, row)} for row in means]
     table = pd.concat([cells, pd.DataFrame(means)], ignore_index=True)[
-        [*_JOB, *cell, *described, *_MEASURED, *_PROVENANCE]
+        [*_JOB, *study.columns, *study.described, *_MEASURED, *_PROVENANCE]
     ]
-    numbers = [*RATES, *described]
+    numbers = [*RATES, *study.described]
     table[numbers] = table[numbers].astype(float).round(4)
-    return table.sort_values([*key, "seed"], kind="stable").reset_index(drop=True)
+    order = study.order or study.columns
+    ordered = ["camera", "method", "variant", *order, "signal", "normalisation", "seed", *study.columns]
+    return table.sort_values(list(dict.fromkeys(ordered)), kind="stable").reset_index(drop=True)
 
 
 def _command(study: str, row: Row) -> str:
     label = label_of(row["method"], row["variant"])
     seed = "" if row["seed"] == "all" else f" --seed {row['seed']}"
     return f"vad {study} --dataset {row['dataset']} --method {label}{seed}"
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that figures and summaries show: means over seeds, normalised per video as papers do."""
+    return table[(table["seed"] == "all") & (table["normalisation"] == "per_video")]
+
+
+def auc_by(column: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Rows of a summary: micro AUC of each signal, mean over cameras and seeds, by the values of a column."""
+
+    def rows(table: pd.DataFrame) -> pd.DataFrame:
+        return shown(table).pivot_table("auc_micro", SIGNAL, column, aggfunc="mean", sort=False)
+
+    return rows
+
+
+def write_study(study: Study[Any, Any], paths: Paths, dataset: str, table: pd.DataFrame) -> list[Path]:
+    """Write the table of a study, what is made of it, and its figures; returns the files."""
+    write_results(table, study.table_file(paths, dataset))
+    for name, make in study.tables.items():
+        write_results(make(table), study.table_file(paths, dataset, name))
+    for file, draw in zip(study.figure_files(paths, dataset), study.figures.values(), strict=True):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draw(shown(table)).savefig(file, dpi=120)
+    return [*study.table_files(paths, dataset), *study.figure_files(paths, dataset)]

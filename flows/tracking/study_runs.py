@@ -1,4 +1,4 @@
-"""A study's grid in MLflow: one run with the table and the figures, under it a run a job, under that a run a cell.
+"""A study's grid in MLflow: one run with the table and the figures, below it a run per job, below that a run per cell.
 
 The study has an experiment of its own. A job's run has its AUC over the swept condition as a metric with steps, so that
 MLflow draws the jobs' curves into one chart. The cells carry their condition as parameters and their AUCs as metrics,
@@ -23,7 +23,7 @@ from flows.project.paths import Paths
 from flows.tracking.runs import connect, prepare_tracking, server_errors
 from vad_models.jobs.job import label_of
 
-__all__ = ["Sweep", "log_grid"]
+__all__ = ["StudyGrid", "Sweep", "log_grid"]
 
 _JOB = ["camera", "method", "variant", "seed", "profile"]
 
@@ -34,127 +34,138 @@ class Sweep:
 
     Attributes:
         steps: column with whole numbers, as `severity`.
-        curves: column that names the curves of a job, as `distortion`; none where there is one.
+        curves: column that names the curves of a job, as `distortion`; None where there is one.
     """
 
     steps: str
     curves: str | None = None
 
 
-def log_grid(
-    paths: Paths,
-    dataset: str,
-    study: str,
-    table: pd.DataFrame,
-    condition: Sequence[str],
-    files: Sequence[Path],
-    sweep: Sweep | None = None,
-) -> str:
+@dataclass(frozen=True)
+class StudyGrid:
+    """A study of a dataset, as it is measured.
+
+    Attributes:
+        study: `robustness`, `contamination`, ...
+        dataset: its name.
+        table: one row per job, condition, signal and normalisation.
+        condition: columns that tell the cells of one job apart, and describe them.
+        sweep: which of the conditions is swept, if any is.
+    """
+
+    study: str
+    dataset: str
+    table: pd.DataFrame
+    condition: tuple[str, ...]
+    sweep: Sweep | None = None
+
+    def jobs(self) -> Iterator[pd.DataFrame]:
+        """The rows of each job."""
+        for _, rows in self.table[self.table["seed"] != "all"].groupby(_JOB, sort=False):
+            yield rows
+
+    def cells(self, of_job: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        """The rows of each cell of a job."""
+        for _, rows in of_job.groupby(list(self.condition), sort=False):
+            yield rows
+
+    def curves(self, of_job: pd.DataFrame) -> list[Metric]:
+        """The job's headline AUC by step, `auc_micro` or `auc_micro/<curve>`."""
+        if self.sweep is None:
+            return []
+        steps, curves = self.sweep.steps, self.sweep.curves
+        points = _headline(of_job).drop_duplicates(list(self.condition))
+        # Cells that differ in something else are no curve.
+        points = points.drop_duplicates([steps] if curves is None else [curves, steps], keep=False)
+        now = int(time.time() * 1000)
+        return [
+            Metric(
+                "auc_micro" if curves is None else f"auc_micro/{point[curves]}",
+                float(point["auc_micro"]),
+                now,
+                int(point[steps]),
+            )
+            for point in points.to_dict("records")
+        ]
+
+
+@dataclass(frozen=True)
+class _Experiment:
+    """Where the runs of a study are made."""
+
+    client: MlflowClient
+    id: str
+
+    @contextmanager
+    def run(self, name: str, tags: Mapping[str, str], parent: str | None = None) -> Iterator[str]:
+        """Id of a new run, which is FINISHED after the block, or FAILED."""
+        under = {} if parent is None else {MLFLOW_PARENT_RUN_ID: parent}
+        run = str(self.client.create_run(self.id, run_name=name, tags={**tags, **under}).info.run_id)
+        try:
+            yield run
+        except BaseException:
+            self.client.set_terminated(run, status="FAILED")
+            raise
+        self.client.set_terminated(run, status="FINISHED")
+
+
+def log_grid(paths: Paths, grid: StudyGrid, files: Sequence[Path]) -> str:
     """Log a study and return its topmost run; an older run of the same study of the dataset is replaced.
 
     Args:
         paths: of the project.
-        dataset: its name.
-        study: `robustness`, `contamination`, ...
-        table: of the study, a row a job, condition, signal and normalisation.
-        condition: columns that tell the cells of one job apart.
+        grid: the study, measured.
         files: artefacts of the topmost run.
-        sweep: which of the conditions is swept, if any is.
 
     Raises:
         JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
     """
     with server_errors(paths):
-        experiment = prepare_tracking(paths, dataset, study)
-        client = connect(paths)
-        for old in client.search_runs([experiment], max_results=50_000):
+        experiment = _Experiment(connect(paths), prepare_tracking(paths, grid.dataset, grid.study))
+        client = experiment.client
+        for old in client.search_runs([experiment.id], max_results=50_000):
             client.delete_run(old.info.run_id)
-        with _run(client, experiment, f"{study} {dataset}", {"study": study, "dataset": dataset}) as top:
-            for _, of_job in table[table["seed"] != "all"].groupby(_JOB, sort=False):
-                _log_job(client, experiment, top, study, of_job, condition, sweep)
+        tags = {"study": grid.study, "dataset": grid.dataset}
+        with experiment.run(f"{grid.study} {grid.dataset}", tags) as top:
+            for of_job in grid.jobs():
+                _log_job(experiment, grid, of_job, top)
             for file in files:
                 client.log_artifact(top, str(file))
         return top
 
 
-@contextmanager
-def _run(
-    client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str], parent: str | None = None
-) -> Iterator[str]:
-    """Id of a new run, which is FINISHED after the block, or FAILED."""
-    under = {} if parent is None else {MLFLOW_PARENT_RUN_ID: parent}
-    run = str(client.create_run(experiment, run_name=name, tags={**tags, **under}).info.run_id)
-    try:
-        yield run
-    except BaseException:
-        client.set_terminated(run, status="FAILED")
-        raise
-    client.set_terminated(run, status="FINISHED")
-
-
-def _log_job(
-    client: MlflowClient,
-    experiment: str,
-    top: str,
-    study: str,
-    of_job: pd.DataFrame,
-    condition: Sequence[str],
-    sweep: Sweep | None,
-) -> None:
-    """The job's run, with its curves, and its cells under it."""
+def _log_job(experiment: _Experiment, grid: StudyGrid, of_job: pd.DataFrame, top: str) -> None:
+    """Log the job's run, with its curves, and its cells below it."""
     first = of_job.iloc[0]
     title = f"{label_of(first['method'], first['variant'])}/{first['camera']}/seed{first['seed']}"
-    tags = {name: str(first[name]) for name in ("dataset", *_JOB)} | {"study": study}
-    with _run(client, experiment, title, tags, top) as job:
-        if sweep is not None:
-            client.log_batch(job, metrics=_curves(of_job, condition, sweep))
-        for _, cell in of_job.groupby(list(condition), sort=False):
-            _log_cell(client, experiment, job, title, tags, cell, condition)
+    tags = {name: str(first[name]) for name in ("dataset", *_JOB)} | {"study": grid.study}
+    with experiment.run(title, tags, top) as job:
+        experiment.client.log_batch(job, metrics=grid.curves(of_job))
+        for cell in grid.cells(of_job):
+            first = cell.iloc[0]
+            with experiment.run(f"{title}/{_condition(grid, first)}", tags, job) as run:
+                experiment.client.log_batch(
+                    run,
+                    metrics=_metrics(cell),
+                    params=[Param(name, str(first[name])) for name in [*_JOB, *grid.condition]],
+                    tags=[RunTag("fingerprint_of_job", first["fingerprint"])],
+                )
+
+
+def _condition(grid: StudyGrid, cell: pd.Series) -> str:
+    values = [cell[name] for name in grid.condition]
+    return "-".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
 
 
 def _headline(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["headline"] & (rows["normalisation"] == "per_video") & rows["auc_micro"].notna()]
 
 
-def _curves(of_job: pd.DataFrame, condition: Sequence[str], sweep: Sweep) -> list[Metric]:
-    """The headline AUC by step, `auc_micro` or `auc_micro/<curve>`."""
-    keys = [sweep.steps] if sweep.curves is None else [sweep.curves, sweep.steps]
-    points = _headline(of_job).drop_duplicates(list(condition))
-    points = points.drop_duplicates(keys, keep=False)  # cells that differ in something else are no curve
-    now = int(time.time() * 1000)
-    return [
-        Metric(
-            "auc_micro" if sweep.curves is None else f"auc_micro/{point[sweep.curves]}",
-            float(point["auc_micro"]),
-            now,
-            int(point[sweep.steps]),
-        )
-        for point in points.to_dict("records")
-    ]
-
-
-def _log_cell(
-    client: MlflowClient,
-    experiment: str,
-    parent: str,
-    title: str,
-    tags: Mapping[str, str],
-    cell: pd.DataFrame,
-    condition: Sequence[str],
-) -> None:
-    first = cell.iloc[0]
-    where = "-".join(
-        f"{first[name]:g}" if isinstance(first[name], float) else str(first[name]) for name in condition
-    )
+def _metrics(cell: pd.DataFrame) -> list[Metric]:
+    """AUCs of a cell, `auc_micro/<signal>/<normalisation>`, and `auc_micro`, the headline one."""
     now = int(time.time() * 1000)
     metrics = {f"auc_micro/{row.signal}/{row.normalisation}": row.auc_micro for row in cell.itertuples()}
     headline = _headline(cell)
     if len(headline):
         metrics["auc_micro"] = headline["auc_micro"].iloc[0]
-    with _run(client, experiment, f"{title}/{where}", tags, parent) as run:
-        client.log_batch(
-            run,
-            metrics=[Metric(name, value, now, 0) for name, value in metrics.items() if math.isfinite(value)],
-            params=[Param(name, str(first[name])) for name in [*_JOB, *condition]],
-            tags=[RunTag("fingerprint_of_job", first["fingerprint"])],
-        )
+    return [Metric(name, value, now, 0) for name, value in metrics.items() if math.isfinite(value)]

@@ -24,8 +24,7 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 NAMES = {
-    *("benchmark/vad", "train/vad", "robustness/vad", "contamination/vad", "subsampling/vad"),
-    *("cross-camera/vad", "score/vad", "promote/vad", "retrain/nightly"),
+    *("benchmark/vad", "train/vad", "study/vad", "score/vad", "promote/vad", "retrain/nightly"),
 }
 
 

@@ -6,7 +6,7 @@ held-out normal video stays clean: a camera is calibrated before the weather tur
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -67,6 +67,11 @@ class Condition(Frozen):
         if self.distortion == "weather":
             return f"weather-{self.brightness:g}-{self.rain}"
         return f"{self.distortion}-{self.severity}"
+
+    @property
+    def code(self) -> tuple[Callable[..., object], ...]:
+        """The functions that distort: what of the code shapes the pictures."""
+        return (weather,) if self.distortion == "weather" else DISTORTIONS[self.distortion].code
 
     def apply(self, video: np.ndarray, key: str, seed: int) -> np.ndarray:
         """The whole video, uint8 (T, H, W, C), under this condition."""

@@ -9,7 +9,7 @@ from vad_models.data.frame_store import FrameStore
 from vad_models.jobs.job import Job
 from vad_models.methods import build_method
 
-__all__ = ["JointJob", "StudyJob", "longest_sequence"]
+__all__ = ["StudyJob", "longest_sequence"]
 
 
 class StudyJob(Job):
@@ -37,16 +37,6 @@ class StudyJob(Job):
     def of(cls, job: Job, **facts: object) -> Self:
         """The plain job `job`, with the fields of this class."""
         return cls.model_validate({**job.model_dump(), **facts})
-
-
-class JointJob(StudyJob):
-    """One model of all cameras, beside those of each: trained as a plain job of camera `all` would be."""
-
-    study: ClassVar[str] = "cross-camera"
-
-    @property
-    def cell(self) -> str:
-        return "joint"
 
 
 def longest_sequence(job: Job, store: FrameStore) -> int:

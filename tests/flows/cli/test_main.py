@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from flows.cli import app, main
 from flows.project.paths import Paths
 from flows.results.tables import build_results, write_results
+from flows.studies import study_descriptions
 from vad_models.jobs.finished import FinishedJob
 
 HEAVY = ("torch", "prefect", "mlflow", "great_expectations", "sklearn", "pandas", "lightning", "cv2")
@@ -25,10 +26,8 @@ COMMANDS = (
         "evaluate",
         "report",
         "results",
-        "robustness",
-        "contamination",
-        "subsampling",
-        "cross-camera",
+        *study_descriptions(),
+        *("study list", "study run", "study show"),
         "compare",
         "trial",
         "trials",

@@ -24,8 +24,7 @@ from flows.execution import slots
 from flows.project.project import Project
 from flows.results.tables import read_results
 from flows.servers.local import prefect_server
-from flows.studies.contamination import contamination
-from flows.studies.subsampling import subsampling
+from flows.studies.runner import run_study
 from tests.conftest import PARAMS, write_footage, write_settings
 from tests.flows.execution.test_slots import wait_for
 from vad_models.jobs.finished import FinishedJob
@@ -111,9 +110,9 @@ def test_a_matrix_gets_the_scores_that_it_gets_in_this_process(project: Project)
 
 
 def test_studies_run_on_it(project: Project) -> None:
-    for study, cells in ((contamination, "count"), (subsampling, "step")):
-        on_dask(study)("blobs", root=project.paths.root)
-        table = read_results(project.paths.results / f"{study.name}_blobs.csv")
+    for study, cells in (("contamination", "count"), ("subsampling", "step")):
+        on_dask(run_study)("blobs", study, root=project.paths.root)
+        table = read_results(project.paths.results / f"{study}_blobs.csv")
         assert table[cells].nunique() == 2
 
 

@@ -1,4 +1,4 @@
-"""The flow of contaminated training on a small project: every cell trained once, resumed where it stopped, tracked."""
+"""The study of contaminated training on a small project: every cell trained once, resumed where it stopped, tracked."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from flows.project.paths import Paths
 from flows.project.project import Project
 from flows.results.tables import read_results
 from flows.servers.local import prefect_server
-from flows.studies.contamination import contamination
+from flows.studies.runner import run_study
 from flows.tracking.runs import connect, prepare_tracking
 from tests.conftest import PARAMS, write_settings
 from tests.flows.killed import kill_in_training
 from vad_models.data.frame_store import FrameStore
 from vad_models.errors import DataError
 from vad_models.jobs.finished import FinishedJob, finished_jobs
-from vad_models.studies.contamination import contaminated_jobs
+from vad_models.studies.contamination import ContaminationSettings, contaminated_jobs
 
 GRID = """
 studies:
@@ -48,9 +48,9 @@ def test_a_grid_is_trained_once_and_goes_on_where_it_stopped(project: Project) -
     file = paths.results / "contamination_blobs.csv"
     (plain,) = plan(project, "blobs")
     store = FrameStore(paths.frames / "blobs" / plain.frames)
-    cells = contaminated_jobs(plain, store, project.params.contamination)
+    cells = contaminated_jobs(plain, store, project.params.study("contamination", ContaminationSettings))
     with prefect_server(paths):
-        contamination("blobs", root=paths.root)
+        run_study("blobs", "contamination", root=paths.root)
         undisturbed = file.read_bytes()
         kept = {one: one.stat().st_mtime_ns for one in (paths.grids / "contamination").rglob("*.json")}
         assert len(kept) == 3
@@ -59,7 +59,7 @@ def test_a_grid_is_trained_once_and_goes_on_where_it_stopped(project: Project) -
         lost.unlink()
         scores = FinishedJob(cells["all"], cells["all"].directory(paths.runs)).scores
         kill_in_training(project, cells["all"])
-        contamination("blobs", root=paths.root)
+        run_study("blobs", "contamination", root=paths.root)
     assert file.read_bytes() == undisturbed
     pd.testing.assert_frame_equal(
         FinishedJob(cells["all"], cells["all"].directory(paths.runs)).scores, scores
@@ -92,7 +92,7 @@ def test_random_pieces_of_all_videos_can_be_trained_on_and_all_videos_tested(pro
     grid = "counts: [0, 12, all], run: 6, sampling: random, exclude: false"
     params.write_text(params.read_text().replace("counts: [0, 8, all], run: 6", grid))
     with prefect_server(project.paths):
-        contamination("blobs", root=project.paths.root)
+        run_study("blobs", "contamination", root=project.paths.root)
     table = read_results(project.paths.results / "contamination_blobs.csv")
     seed = table[(table["seed"] == "0") & (table["normalisation"] == "per_video")].set_index("count")
     assert seed["abnormal_frames"].to_dict() == {"0": 0, "12": 12, "all": 30}
@@ -107,5 +107,5 @@ def test_too_few_abnormal_frames_are_said_before_anything_is_trained(project: Pr
     with pytest.raises(
         DataError, match="asks for 20 abnormal frames, and videos with others left to test on"
     ):
-        contamination.fn("blobs", root=project.paths.root)
+        run_study.fn("blobs", "contamination", root=project.paths.root)
     assert not project.paths.runs.exists()

@@ -1,4 +1,4 @@
-"""The cross-camera flow on a small project: every model on every camera, and the diagonal is what jobs measured."""
+"""The cross-camera study on a small project: every model on every camera, and the diagonal is what jobs measured."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import flows.studies.cross_camera as study
 from flows.benchmark.jobs import plan
 from flows.benchmark.stages import derive, ingest
 from flows.benchmark.validation import validate
@@ -15,6 +14,7 @@ from flows.project.paths import Paths
 from flows.project.project import Project
 from flows.results.tables import read_results
 from flows.servers.local import prefect_server
+from flows.studies.runner import run_study
 from flows.tracking.runs import connect, prepare_tracking
 
 
@@ -26,7 +26,7 @@ def test_every_model_scores_every_camera(project_root: Path) -> None:
     validate(paths, "blobs")
     derive(Project.at(project_root), "blobs")
     with prefect_server(paths):
-        study.cross_camera("blobs", root=project_root)
+        run_study("blobs", "cross-camera", root=project_root)
 
     table = read_results(project_root / "results" / "cross_camera_blobs.csv")
     pairs = table[table["seed"] == "0"][["trained_on", "camera"]].drop_duplicates()

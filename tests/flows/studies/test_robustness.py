@@ -1,4 +1,4 @@
-"""The robustness flow on a small project: every cell once, resumed where it stopped, tracked as children of one run."""
+"""The robustness study on a small project: every cell once, resumed where it stopped, tracked below one run."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ from flows.project.paths import Paths
 from flows.project.project import Project
 from flows.results.tables import read_results
 from flows.servers.local import prefect_server
+from flows.studies.robustness import STUDY, degradation
+from flows.studies.runner import run_study
+from flows.studies.tables import study_table
 from flows.tracking.runs import connect, prepare_tracking
 from tests.conftest import PARAMS, write_settings
+from tests.flows.studies.test_tables import FOG, cell
 
 GRID = """
 studies:
@@ -50,7 +54,7 @@ def test_a_grid_is_measured_once_and_goes_on_where_it_stopped(
     monkeypatch.setattr(study, "score_under", counted)
     table = project_root / "results" / "robustness_blobs.csv"
     with prefect_server(paths):
-        study.robustness("blobs", root=project_root)
+        run_study("blobs", "robustness", root=project_root)
         undisturbed = table.read_bytes()
         # 4 cells of weather, 2 x 2 beyond, on 2 cameras.
         assert len(scored) == 8 * 2 and len(set(scored)) == 8
@@ -58,7 +62,7 @@ def test_a_grid_is_measured_once_and_goes_on_where_it_stopped(
         lost = sorted((paths.grids / "robustness" / "blobs").glob("*fog-5*"))[0]
         lost.unlink()
         scored.clear()
-        study.robustness("blobs", root=project_root)
+        run_study("blobs", "robustness", root=project_root)
     assert scored == ["fog-5"]
     assert table.read_bytes() == undisturbed
 
@@ -100,3 +104,24 @@ def _the_clean_cell_is_what_the_job_measured(results: pd.DataFrame, paths: Paths
         "distortion == 'weather' and brightness == 1 and rain == 'none' and fingerprint == @job.fingerprint"
     )
     assert {(row.signal, row.normalisation): row.auc_micro for row in clean.itertuples()} == expected
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    return study_table(
+        STUDY,
+        [
+            cell("conv_ae", 0, 0.8), cell("conv_ae", 1, 0.7),
+            cell("conv_ae", 0, 0.6, **FOG), cell("conv_ae", 1, 0.6, **FOG),
+            cell("ffp", 0, 0.9), cell("ffp", 0, 0.8, **FOG),
+        ],
+        0.95,
+    )  # fmt: skip
+
+
+def test_degradation_is_the_mean_loss_and_the_errors_against_conv_ae(table: pd.DataFrame) -> None:
+    summary = degradation(table).set_index("method")
+    assert summary.at["ffp", "clean"] == 0.9 and summary.at["ffp", "distorted"] == 0.8
+    assert summary.at["ffp", "degradation"] == pytest.approx(0.1)
+    assert summary.at["ffp", "corruption_error"] == pytest.approx(0.2 / 0.4)
+    assert summary.at["conv_ae", "corruption_error"] == 1

@@ -1,4 +1,4 @@
-"""The flow of frame subsampling on a small project: every cell trained once, resumed where it stopped, tracked."""
+"""The study of frame subsampling on a small project: every cell trained once, resumed where it stopped, tracked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flows.project.paths import Paths
 from flows.project.project import Project
 from flows.results.tables import read_results
 from flows.servers.local import prefect_server
-from flows.studies.subsampling import subsampling
+from flows.studies.runner import run_study
 from flows.tracking.runs import connect, prepare_tracking
 from tests.conftest import PARAMS, write_settings
 from tests.flows.killed import kill_in_training
@@ -44,13 +44,13 @@ def test_a_grid_is_trained_once_and_goes_on_where_it_stopped(
     cells = {1: plain, **{step: SubsampledJob.of(plain, step=step) for step in (2, 3)}}
     file = paths.results / "subsampling_blobs.csv"
     with prefect_server(paths), caplog.at_level(logging.WARNING, "flows.studies.subsampling"):
-        subsampling("blobs", cameras=["01"], root=project_root)
+        run_study("blobs", "subsampling", cameras=["01"], root=project_root)
         undisturbed = file.read_bytes()
         (lost,) = (paths.grids / "subsampling").rglob("*every-3*")
         lost.unlink()
         scores = FinishedJob(cells[3], cells[3].directory(paths.runs)).scores
         kill_in_training(project, cells[3])
-        subsampling("blobs", cameras=["01"], root=project_root)
+        run_study("blobs", "subsampling", cameras=["01"], root=project_root)
     assert file.read_bytes() == undisturbed
     pd.testing.assert_frame_equal(FinishedJob(cells[3], cells[3].directory(paths.runs)).scores, scores)
     # Three frames are left of thirty, and a window has four.

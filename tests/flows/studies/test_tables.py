@@ -1,4 +1,4 @@
-"""Tables of studies: a row a cell, means over seeds, and the command of every row."""
+"""Tables of studies: a row per cell, means over seeds, and the command of every row."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from flows.results.tables import RATES
+from flows.studies.robustness import STUDY
 from flows.studies.tables import study_table
 from vad_models.errors import DataError
 
@@ -33,7 +34,7 @@ def table() -> pd.DataFrame:
         cell("conv_ae", 0, 0.8), cell("conv_ae", 1, 0.7), cell("conv_ae", 0, 0.6, **FOG),
         cell("ffp", 0, 0.9, variant="optical_flow"),
     ]  # fmt: skip
-    return study_table("robustness", rows, CELL, 0.95)
+    return study_table(STUDY, rows, 0.95)
 
 
 def test_columns(table: pd.DataFrame) -> None:
@@ -63,10 +64,10 @@ def test_one_seed_keeps_its_interval(table: pd.DataFrame) -> None:
 
 def test_without_labels_there_is_no_table() -> None:
     with pytest.raises(DataError, match="a table of robustness needs labelled test video"):
-        study_table("robustness", [], CELL, 0.95)
+        study_table(STUDY, [], 0.95)
 
 
 def test_a_mean_of_two_commits_names_none() -> None:
     rows = [cell("ffp", 0, 0.8), {**cell("ffp", 1, 0.7), "git_commit": "def"}]
-    table = study_table("robustness", rows, CELL, 0.95).set_index("seed")
+    table = study_table(STUDY, rows, 0.95).set_index("seed")
     assert table["git_commit"].isna().to_dict() == {"0": False, "1": False, "all": True}

@@ -12,7 +12,7 @@ from flows.project.paths import Paths
 from flows.tracking import comparison
 from flows.tracking.comparison import compare
 from flows.tracking.runs import log_job, running
-from flows.tracking.study_runs import log_grid
+from flows.tracking.study_runs import StudyGrid, log_grid
 from tests.flows.made_up import MakeJob
 from vad_models.errors import JobError, SettingsError
 from vad_models.jobs.finished import FinishedJob
@@ -88,8 +88,8 @@ def test_only_finished_jobs_count_and_no_cells_of_studies(
         raise ValueError
     cell = {"dataset": "toy", "camera": "01", "method": "ffp", "variant": "default", "seed": "0"}
     cell |= {"profile": "demo", "severity": 1, "signal": "x", "normalisation": "per_video", "headline": True}
-    log_grid(paths, "toy", "robustness", pd.DataFrame([{**cell, "auc_micro": 0.5, "fingerprint": "f"}]),
-             ["severity"], [])  # fmt: skip
+    table = pd.DataFrame([{**cell, "auc_micro": 0.5, "fingerprint": "f"}])
+    log_grid(paths, StudyGrid("robustness", "toy", table, ("severity",)), [])
     assert list(compare(paths, "toy", ["method"]).table["method"]) == ["conv_ae"]
 
 

@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from flows.project.paths import Paths
 from flows.tracking.runs import connect, prepare_tracking
-from flows.tracking.study_runs import Sweep, log_grid
+from flows.tracking.study_runs import StudyGrid, Sweep, log_grid
 
 PARENT = "mlflow.parentRunId"
 
@@ -49,7 +49,8 @@ def grid(cameras: tuple[str, ...] = ("01",)) -> pd.DataFrame:
 def log(paths: Paths, table: pd.DataFrame, files: list[Path] | None = None) -> dict[str, Run]:
     """The study's runs by name."""
     sweep = Sweep("severity", "distortion")
-    log_grid(paths, "toy", "robustness", table, ["distortion", "severity", "brightness"], files or [], sweep)
+    grid = StudyGrid("robustness", "toy", table, ("distortion", "severity", "brightness"), sweep)
+    log_grid(paths, grid, files or [])
     runs = connect(paths).search_runs([prepare_tracking(paths, "toy", "robustness")])
     assert {run.info.status for run in runs} == {"FINISHED"}
     return {run.info.run_name: run for run in runs}

@@ -12,7 +12,7 @@ from vad_models.errors import JobError
 from vad_models.methods import build_method
 from vad_models.operation.export import save_method
 from vad_models.studies.conditions import Condition
-from vad_models.studies.grid_cost import measure_grid
+from vad_models.studies.grid_speed import measure_grid
 
 GRID = [Condition(distortion="weather"), Condition(distortion="weather", brightness=0.5)]
 
