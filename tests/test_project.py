@@ -9,11 +9,13 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import yaml
 
+from flows.project.paths import Paths
+from flows.studies import load_study, study_descriptions
 from vad_models.jobs.code_version import code_sources
 from vad_models.methods import method_class, method_names
 from vad_models.settings import Profile, load_params, validated
@@ -21,7 +23,6 @@ from vad_models.settings import Profile, load_params, validated
 ROOT = Path(__file__).parents[1]
 
 STAGES = ("ingest", "validate", "derive", "settings", "train", "evaluate", "report", "robustness")
-STUDIES = ("contamination", "subsampling", "cross-camera")
 
 
 def stages_of(file: str) -> dict[str, dict[str, object]]:
@@ -45,7 +46,30 @@ def _normalised(name: str) -> str:
 
 def test_repro_runs_the_benchmark_and_what_needs_no_further_training() -> None:
     assert tuple(stages_of("dvc.yaml")) == STAGES
-    assert tuple(stages_of("studies/dvc.yaml")) == STUDIES
+    assert set(stages_of("studies/dvc.yaml")) <= set(study_descriptions())
+
+
+def test_stages_of_studies_say_what_their_study_reads_and_writes(
+    pipeline: dict[str, dict[str, Any]],
+) -> None:
+    for name in study_descriptions().keys() & pipeline.keys():
+        stage, study, dataset = pipeline[name], load_study(name), "${item.dataset}"
+        assert stage["cmd"] == f"vad {name} --dataset {dataset}"
+        assert f"flows/studies/{name.replace('-', '_')}.py" in stage["deps"]
+        assert {"evaluation", f"studies.{name}"} <= set(stage["params"])
+        tables = {str(file) for file in study.table_files(Paths(Path()), dataset)}
+        assert {path for out in stage["outs"] for path in out} == {f"grids/{name}/{dataset}", *tables}
+        plots = [Path(path) for plot in stage["plots"] for path in plot]
+        figures = study.figure_files(Paths(Path()), dataset)
+        assert all(any(figure.is_relative_to(plot) for plot in plots) for figure in figures)
+        assert all(any(figure.is_relative_to(plot) for figure in figures) for plot in plots)
+
+
+def test_params_hold_settings_of_studies_alone() -> None:
+    params = load_params(ROOT / "params.yaml")
+    for name in params.studies:
+        settings = params.study(name, load_study(name).settings)
+        assert set(settings.methods) <= set(params.methods)
 
 
 def test_every_dependency_on_code_exists(pipeline: dict[str, dict[str, object]]) -> None:

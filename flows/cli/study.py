@@ -13,7 +13,6 @@ import typer
 from flows.cli.common import (
     CamerasOption,
     DatasetOption,
-    MethodsOption,
     SeedsOption,
     console,
     orchestrated,
@@ -21,11 +20,18 @@ from flows.cli.common import (
     session,
 )
 from flows.studies import load_study, study_descriptions
+from vad_models.errors import DataError
 
 __all__ = ["app", "register"]
 
 app = typer.Typer(help="Run a study, or show what one has measured.", no_args_is_help=True)
 
+MethodsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method", "-m", help="A method; may be repeated. Default: those of the study in params.yaml."
+    ),
+]
 NameArgument = Annotated[
     str, typer.Argument(help="A study; `vad study list` names them.", show_default=False)
 ]
@@ -87,7 +93,10 @@ def show(name: NameArgument, dataset: DatasetOption) -> None:
     from flows.studies.drawing import variant_title
 
     study, paths = load_study(name), project().paths
-    rows = study.summary.rows(read_results(study.table_file(paths, dataset)))
+    results = study.table_file(paths, dataset)
+    if not results.exists():
+        raise DataError(f"{results} is missing: run `vad {name} --dataset {dataset}` to make it.")
+    rows = study.summary.rows(read_results(results))
     table = Table(title=f"{dataset}: {study.summary.title}", title_justify="left", box=SIMPLE_HEAD)
     for column in ("method", "signal", *map(str, rows.columns)):
         table.add_column(column)

@@ -73,7 +73,7 @@ class Paths:
 
     @property
     def grids(self) -> Path:
-        """Measured cells of robustness studies, `<study>/<dataset>/`."""
+        """Measured cells of studies, `<study>/<dataset>/`."""
         return self.root / "grids"
 
     @property

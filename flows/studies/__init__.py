@@ -40,9 +40,11 @@ def load_study(name: str) -> Study[Any, Any]:
     Raises:
         SettingsError: there is none.
     """
+    from vad_models.settings_base import closest
+
     known = study_descriptions()
     if name not in known:
-        raise SettingsError(f"there is no study {name!r}; the studies there are: {', '.join(known)}.")
+        raise SettingsError(f"there is no study {name!r}: {closest(name, known, 'flows/studies/')}")
     study: Study[Any, Any] = importlib.import_module(f"{__name__}.{name.replace('-', '_')}").STUDY
     return study
 

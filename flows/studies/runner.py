@@ -32,6 +32,7 @@ from vad_models.data.parallel import progress_bar
 from vad_models.errors import SettingsError
 from vad_models.jobs.job import Job
 from vad_models.jobs.run import run_job
+from vad_models.settings_base import closest
 
 __all__ = ["run_study"]
 
@@ -56,7 +57,7 @@ def run_study(
         methods: default: those of the study in params.yaml, else `benchmark.methods`.
         cameras: default: all.
         seeds: default: the dataset's.
-        root: the folder that holds params.yaml.
+        root: the folder of the project, or another file than its params.yaml.
 
     Raises:
         VadError: there is no such study, its settings are wrong, the frames are not derived, or a job failed.
@@ -85,7 +86,7 @@ def _request(
     known = study_descriptions()
     for key in project.params.studies:
         if key not in known:
-            raise SettingsError(f"studies.{key} is not a study; the studies there are: {', '.join(known)}.")
+            raise SettingsError(f"studies.{key} is not a study: {closest(key, known, 'flows/studies/')}")
     settings = project.params.study(study.name, study.settings)
     return Request(project, dataset, settings, methods, cameras, seeds)
 
