@@ -18,9 +18,9 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
 
 from flows.benchmark.flow import train_jobs
-from flows.benchmark.jobs import alone_with, is_finished
+from flows.benchmark.jobs import alone_with, is_finished, resources
 from flows.execution.retries import RETRIES
-from flows.execution.slots import devices_per_job, in_slot, slots, task_runner, threads_of_a_job
+from flows.execution.slots import in_slot, slots, task_runner, threads_of_a_job
 from flows.project.project import Project
 from flows.project.provenance import record_provenance
 from flows.studies import load_study, study_descriptions
@@ -160,8 +160,6 @@ def _train(project: Project, job: Job, threads: int) -> None:
                 project.store(job),
                 directory,
                 project.params.evaluation,
-                threads=threads,
-                devices=devices_per_job(),
-                features=project.paths.features,
+                resources(project, threads),
             )
             record_provenance(project.paths, job.dataset, directory)
