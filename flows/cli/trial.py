@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -108,8 +108,7 @@ def _print_progress(trial: FrozenTrial) -> None:
 
 def _print_notebook(table: pd.DataFrame, question: Question) -> None:
     """The trials of a question, the best first."""
-    from flows.results.text_tables import number_text
-    from vad_models.jobs.trial import KINDS
+    from vad_models.jobs.trial import GROUPS
 
     for name, value in asdict(question).items():
         table = table[table[name] == value]
@@ -117,40 +116,53 @@ def _print_notebook(table: pd.DataFrame, question: Question) -> None:
         f"{question.dataset}: {question.method}/{question.camera}, one of {question.held_out} normal videos held out, "
         f"yardstick {question.yardstick}",
         ("trial", "settings", "seed"),
-        ("all", *KINDS),
+        ("all", *[name.replace("_", " ") for name in GROUPS]),
     )
     for row in table.astype(object).where(table.notna(), None).to_dict("records"):
         number, seed = ("", "") if row["number"] < 0 else (str(row["number"]), str(row["seed"]))
         settings, style = row["settings"], ""
         if row["state"] != "complete":
             settings, style = " ".join(filter(None, (row["settings"], row["state"], row["error"]))), "dim"
-        aucs = ["" if row[name] is None else number_text(row[name], 3) for name in ("auc", *KINDS)]
-        shown.add_row(number, settings, seed, *aucs, style=style)
+        shown.add_row(number, settings, seed, *_texts(row, ("auc", *GROUPS)), style=style)
     console.print(shown)
 
 
 def _print_trial(title: str, method: str, trial: FrozenTrial) -> None:
-    """One row per signal and normalisation; the headline signal in bold, frame differencing dim."""
-    from flows.results.text_tables import number_text
-    from vad_models.jobs.trial import KINDS
+    """Signals by group of kinds, the headline in bold and frame differencing dim; then headline signals by kind."""
+    from vad_models.jobs.trial import GROUPS, KINDS
 
     if trial.state.name != "COMPLETE":
         console.print(f"{title}: another process tries the same settings; `vad trials` shows its outcome.")
         return
-    table = _table(title, ("signal", "normalised"), (*KINDS, "all"))
     found = trial.user_attrs
+
+    def style(row: dict[str, Any]) -> str:
+        return "dim" if row["method"] != method else "bold" if row["headline"] else ""
+
+    numbers = (*GROUPS, "all", "hit", "chance")
+    table = _table(title, ("signal", "normalised"), [name.replace("_", " ") for name in numbers])
     for row in found["verdicts"]:
-        own = row["method"] == method
-        aucs = (number_text(row[kind], 3) for kind in (*KINDS, "all"))
-        style = "dim" if not own else "bold" if row["headline"] else ""
-        table.add_row(row["signal"] if own else row["method"], row["normalisation"], *aucs, style=style)
+        name = row["signal"] if row["method"] == method else row["method"]
+        table.add_row(name, row["normalisation"], *_texts(row, numbers), style=style(row))
+    console.print(table)
+    headlines = [row for row in found["verdicts"] if row["headline"]]
+    table = _table("", ("kind",), [f"{row['method']}\n{row['normalisation']}" for row in headlines])
+    for kind in KINDS:
+        table.add_row(kind, *(text for row in headlines for text in _texts(row, [kind])))
     console.print(table)
     console.print(
-        f"AUC of telling tampered frames of {found['held_out_videos']} held-out normal video(s) apart; trained in "
+        f"AUC of telling anomalies pasted into {found['held_out_videos']} held-out normal video(s) apart; trained in "
         f"{found['train_minutes']:.1f} min on {found['trained_videos']} other(s), scores {found['fps_score']:.0f} "
         f"frames/s\nTrial {trial.number}, finished {trial.datetime_complete:%Y-%m-%d %H:%M}; the same settings are not "
         "tried twice, and `vad trials` lists all."
     )
+
+
+def _texts(row: dict[str, Any], names: Sequence[str]) -> list[str]:
+    """Numbers of a row as text; what could not be measured is empty."""
+    from flows.results.text_tables import number_text
+
+    return ["" if row[name] is None else number_text(row[name], 3) for name in names]
 
 
 def _table(title: str, texts: Sequence[str], numbers: Sequence[str]) -> Table:

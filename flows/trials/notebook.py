@@ -22,7 +22,7 @@ from flows.project.paths import Paths
 from flows.trials.trial import YARDSTICK, Trial
 from vad_models.errors import DataError, JobError
 from vad_models.jobs.job import Job
-from vad_models.jobs.trial import KINDS, yardstick_version
+from vad_models.jobs.trial import GROUPS, KINDS, yardstick_version
 
 __all__ = ["COLUMNS", "OBJECTIVE", "Question", "headline_auc", "open_study", "read_notebook", "record"]
 
@@ -31,7 +31,19 @@ OBJECTIVE = "none"
 
 COLUMNS = (
     *("dataset", "camera", "method", "held_out", "yardstick", "number", "state", "auc"),
-    *(*KINDS, "settings", "seed", "train_minutes", "fps_score", "finished", "fingerprint", "error"),
+    *(
+        *GROUPS,
+        *KINDS,
+        "hit",
+        "chance",
+        "settings",
+        "seed",
+        "train_minutes",
+        "fps_score",
+        "finished",
+        "fingerprint",
+        "error",
+    ),
 )
 """Of `read_notebook`. `auc` is that of all kinds together, which a sweep maximises."""
 
@@ -163,7 +175,7 @@ def _row(trial: FrozenTrial, method: str) -> dict[str, Any]:
 
 
 def _aucs(row: dict[str, Any]) -> dict[str, Any]:
-    return {"auc": row["all"], **{kind: row[kind] for kind in KINDS}}
+    return {"auc": row["all"], **{name: row[name] for name in (*GROUPS, *KINDS, "hit", "chance")}}
 
 
 def _headline(verdicts: pd.DataFrame, label: str) -> dict[str, Any]:

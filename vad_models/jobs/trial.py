@@ -1,21 +1,23 @@
 """A trial of a method's settings, without labels and without test video.
 
-Some normal videos are held out, the method is trained on the others, and then has to tell tampered frames of the
-held-out ones apart: frames that something pasted crosses (`vad_models.evaluation.pasting`), or that are played fast.
-The anomalies depend on the video and the split alone: every trial of a camera is asked the same questions.
+Some normal videos are held out, the method is trained on the others, and then has to tell anomalies apart that are
+pasted into the held-out ones (`vad_models.evaluation.pasting`) from those videos as they are, and from people who are
+pasted into them and do nothing unusual. The anomalies depend on the video and the split alone: every trial of a camera
+is asked the same questions. What changes the questions changes `yardstick_version`; trials of two versions do not
+compare.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import cv2
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from vad_models.contract import Method
@@ -24,33 +26,38 @@ from vad_models.data.frame_store import FrameStore, Video
 from vad_models.data.parallel import ReportProgress
 from vad_models.devices import Resources
 from vad_models.errors import DataError
-from vad_models.evaluation.label_free import double_speed
+from vad_models.evaluation import pasting
 from vad_models.evaluation.normalisation import normalise
-from vad_models.evaluation.pasting import (
-    Cutout,
-    Pasted,
-    pasted,
-    persons,
-)
-from vad_models.jobs.code_version import definitions_digest
+from vad_models.jobs.code_version import installed
 from vad_models.jobs.job import Job
+from vad_models.jobs.sources import Sources
 from vad_models.methods import build_method
 from vad_models.scoring import score_video
 from vad_models.settings import FrameSize
 from vad_models.training import EpochReport, Training, TrainingRequest, train
 
-__all__ = ["COLUMNS", "KINDS", "Footage", "footage", "train_method", "verdicts", "yardstick_version"]
+__all__ = [
+    "COLUMNS",
+    "GROUPS",
+    "KINDS",
+    "Footage",
+    "footage",
+    "train_method",
+    "verdicts",
+    "yardstick_version",
+]
 
-KINDS = ("runner", "biker", "cart", "fast")
-"""Of anomalies; `fast`: the middle of the video is played at double speed."""
+KINDS = tuple(pasting.KINDS)
+"""Of anomalies."""
+GROUPS = {"faster": tuple(pasting.FAST), "no_faster": tuple(pasting.SLOW)}
+"""Kinds that are faster than people walk, and kinds that are not."""
 
-COLUMNS = ("method", "signal", "headline", "normalisation", *KINDS, "all")
-"""Of a table of verdicts: the last ones are AUCs in [0, 1], NaN where not both kinds of frames are scored."""
+COLUMNS = ("method", "signal", "headline", "normalisation", *KINDS, *GROUPS, "all", "hit", "chance")
+"""Of a table of verdicts. Kinds, groups and `all`: AUCs in [0, 1], NaN where not both kinds of frames are scored.
+`hit`: share of the abnormal frames whose highest pixel of the error map lies on the anomaly; `chance`: the share that
+a pixel drawn at random would hit. They are the headline signal's, and NaN for others."""
 
-_NORMALISATIONS = ("per_video", "none")
-
-_PASTED: tuple[Pasted, ...] = 2 * ("runner", "biker", "cart")
-"""Pasted into each held-out video, each into a copy of its own; two of a kind, because one is chance."""
+_NORMALISATIONS = ("none", "per_video")
 
 
 @dataclass(frozen=True)
@@ -60,43 +67,50 @@ class Footage:
     Attributes:
         training: what is trained on.
         held_out: what is tampered with.
-        cutouts: camera -> persons of its training video.
+        scenes: camera -> what its training video shows.
     """
 
     training: list[Excerpt]
     held_out: list[Excerpt]
-    cutouts: dict[str, list[Cutout]]
+    scenes: dict[str, pasting.Scene]
 
     @property
     def clips(self) -> int:
-        """Tampered clips that are made of it."""
-        return len(self.held_out) * (len(_PASTED) + 1)
+        """Largest number of clips that are made of it; a kind that a video has no place for is left out."""
+        return sum(len(pasting.asked(self._held_out_of(excerpt.video.camera))) for excerpt in self.held_out)
 
     def tampered(self) -> Iterator[_Clip]:
-        """The held-out videos with each anomaly in turn, one clip in memory at a time."""
+        """The held-out videos with each anomaly and each control in turn, one clip in memory at a time."""
         for number, excerpt in enumerate(self.held_out):
-            video, frames = excerpt.video, excerpt.array()
-            for copy, kind in enumerate(_PASTED):
-                seed = number * len(_PASTED) + copy
-                name = f"{video.name}/{kind}{copy}"
-                yield _Clip(video.camera, name, kind, *pasted(kind, frames, self.cutouts[video.camera], seed))
-            yield _Clip(video.camera, f"{video.name}/fast", "fast", *double_speed(frames))
+            video, camera = excerpt.video.name, excerpt.video.camera
+            made = pasting.tampered_copies(
+                excerpt.array(), self.scenes[camera], number, self._held_out_of(camera)
+            )
+            for copy, (kind, pasted) in enumerate(made):
+                yield _Clip(camera, f"{video}/{kind}{copy}", kind, pasted)
+
+    def _held_out_of(self, camera: str) -> int:
+        return sum(excerpt.video.camera == camera for excerpt in self.held_out)
 
 
 @dataclass(frozen=True)
 class _Clip:
-    """Tampered video, uint8 (T, H, W, C), and which of its frames are, bool (T,)."""
+    """Tampered video of a camera."""
 
     camera: str
     name: str
     kind: str
-    frames: np.ndarray
-    abnormal: NDArray[np.bool_]
+    pasted: pasting.Pasted
 
 
-def yardstick_version() -> str:
-    """16 hexadecimal digits; equal where trials of the same footage are asked the same questions."""
-    return definitions_digest(Footage)
+def yardstick_version(sources: Sources | None = None) -> str:
+    """16 hexadecimal digits; equal where trials of the same footage are asked the same questions.
+
+    Args:
+        sources: code to look at; None means the installed one.
+    """
+    package = pasting.__name__
+    return (sources or installed()).digest([f"{package}.questions", f"{package}.kinds", f"{package}.places"])
 
 
 def footage(job: Job, store: FrameStore, every: int) -> Footage:
@@ -108,7 +122,7 @@ def footage(job: Job, store: FrameStore, every: int) -> Footage:
     by_camera: dict[str, list[Video]] = {}
     for video in job.videos(store, "train"):
         by_camera.setdefault(video.camera, []).append(video)
-    training, held_out, cutouts = [], [], {}
+    training, held_out, scenes = [], [], {}
     for camera, videos in by_camera.items():
         excerpts = [Excerpt(video, 0, video.frames) for video in videos]
         held = excerpts[every // 2 :: every]
@@ -118,10 +132,10 @@ def footage(job: Job, store: FrameStore, every: int) -> Footage:
                 "add normal video of it, or hold out one of every two with --held-out 2."
             )
         rest = [excerpt for excerpt in excerpts if excerpt not in held]
-        cutouts[camera] = persons([excerpt.array() for excerpt in rest])
+        scenes[camera] = pasting.scene([excerpt.array() for excerpt in rest])
         training += rest
         held_out += held
-    return Footage(training, held_out, cutouts)
+    return Footage(training, held_out, scenes)
 
 
 def train_method(
@@ -176,7 +190,7 @@ def verdicts(
     tables: dict[str, list[pd.DataFrame]] = {label: [] for label in methods}
     for done, clip in enumerate(video.tampered(), start=1):
         for label, method in methods.items():
-            if len(clip.frames) >= method.clip.frames:
+            if len(clip.pasted.frames) >= method.clip.frames:
                 tables[label].append(_scored(method, clip))
         if progress is not None:
             progress(done, video.clips)
@@ -188,36 +202,64 @@ def verdicts(
                 "is played fast: add longer normal video."
             )
         scores = pd.concat(tables[label], ignore_index=True)
+        found = [scores["hit"].mean(), scores["chance"].mean()]
         rows += [
-            [label, signal, signal == method.headline, how, *_aucs(scores, signal, how)]
+            [
+                label,
+                signal,
+                headline,
+                how,
+                *_aucs(scores, signal, how),
+                *(found if headline else [np.nan] * 2),
+            ]
             for signal in method.signals
+            for headline in [signal == method.headline]
             for how in _NORMALISATIONS
         ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _scored(method: Method, clip: _Clip) -> pd.DataFrame:
-    """The score table of a clip, with the kind of its anomaly."""
-    scores = score_video(method, clip.frames)
+    """The score table of a clip, with the kind of its anomaly and where the highest pixel of the error map lies."""
+    scores = score_video(method, clip.pasted.frames, maps=True)
     count = len(scores.signals[method.headline])
+    mask = clip.pasted.mask[scores.first : scores.first + count]
+    assert scores.maps is not None
+    hit, chance = _hits(scores.maps, mask)
     return pd.DataFrame(
         {
             "camera": clip.camera,
             "split": "test",
             "video": clip.name,
             "kind": clip.kind,
-            "label": clip.abnormal[scores.first : scores.first + count],
+            "label": mask.any((1, 2)),
+            "hit": hit,
+            "chance": chance,
             **scores.signals,
         }
     )
 
 
-def _aucs(scores: pd.DataFrame, signal: str, how: str) -> Sequence[float]:
-    """Of each of `KINDS`, and of all together."""
+def _hits(maps: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whether the highest pixel of each map, (n, h, w), lies on the mask, bool (n, H, W), and the chance that one does.
+
+    A coarse map's pixel lies on the mask where it covers part of it. NaN where a frame's mask is empty.
+    """
+    hit, chance = np.full(len(maps), np.nan), np.full(len(maps), np.nan)
+    for index in np.flatnonzero(mask.any((1, 2))):
+        size = maps.shape[:0:-1]
+        covered = cv2.resize(mask[index].astype(np.float32), size, interpolation=cv2.INTER_AREA).ravel() > 0
+        hit[index], chance[index] = covered[maps[index].argmax()], covered.mean()
+    return hit, chance
+
+
+def _aucs(scores: pd.DataFrame, signal: str, how: str) -> list[float]:
+    """Of each of `KINDS`, of each of `GROUPS`, and of all together; controls count in each."""
     values = normalise(scores, signal, how)
-    truth = scores["label"].to_numpy(bool)
-    kinds = [scores["kind"].to_numpy() == kind for kind in KINDS]
-    return [_auc(truth[rows], values[rows]) for rows in (*kinds, np.ones(len(truth), bool))]
+    truth, kinds = scores["label"].to_numpy(bool), scores["kind"]
+    asked = [*[(kind,) for kind in KINDS], *GROUPS.values(), KINDS]
+    rows = [kinds.isin([*some, pasting.CONTROL]).to_numpy() for some in asked]
+    return [_auc(truth[some], values[some]) for some in rows]
 
 
 def _auc(truth: np.ndarray, values: np.ndarray) -> float:

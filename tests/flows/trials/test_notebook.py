@@ -15,7 +15,7 @@ from tests.footage import make_store
 from vad_models.errors import DataError, JobError
 from vad_models.jobs.job import Job
 from vad_models.jobs.trial import COLUMNS as VERDICTS
-from vad_models.jobs.trial import KINDS
+from vad_models.jobs.trial import GROUPS, KINDS
 
 
 @pytest.fixture
@@ -41,7 +41,12 @@ def outcome(auc: float, label: str = "conv_ae") -> Trial:
 
 def _verdict(method: str, signal: str, headline: bool, how: str, auc: float) -> dict[str, object]:
     named = {"method": method, "signal": signal, "headline": headline, "normalisation": how}
-    return {**named, **dict.fromkeys(KINDS, auc), KINDS[-1]: float("nan"), "all": auc}
+    return {
+        **named,
+        **dict.fromkeys((*KINDS, *GROUPS, "hit", "chance"), auc),
+        KINDS[-1]: float("nan"),
+        "all": auc,
+    }
 
 
 def write(project: Project, job: Job, auc: float, settings: list[str]) -> None:

@@ -21,7 +21,7 @@ from flows.trials.trial import YARDSTICK, Trial
 from tests.footage import make_store
 from vad_models.errors import DataError, JobError, SettingsError
 from vad_models.jobs.job import Job
-from vad_models.jobs.trial import COLUMNS, KINDS
+from vad_models.jobs.trial import COLUMNS, GROUPS, KINDS
 
 Quality = Callable[[Job], float]
 
@@ -48,7 +48,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
 def outcome(label: str, auc: float) -> Trial:
     rows = [
         {"method": method, "signal": "s", "headline": True, "normalisation": how, "all": value}
-        | dict.fromkeys(KINDS, value)
+        | dict.fromkeys((*KINDS, *GROUPS, "hit", "chance"), value)
         for method, value in ((label, auc), (YARDSTICK, 0.25))
         for how in ("per_video", "none")
     ]
