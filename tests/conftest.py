@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -34,7 +35,20 @@ demo:
 """
 
 FRAMES = 30
-"""Of each video."""
+"""Frames per video."""
+
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""Number of the process, when several run the tests."""
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # pictures are tiny: threads would only wait for each other
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what shares trained models or servers in one process: the tests of a file, and all tests of a team."""
+    for item in items:
+        group = "team" if item.get_closest_marker("team") else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
 
 
 @pytest.fixture
@@ -46,7 +60,7 @@ def project_root(tmp_path: Path, empty_databases: dict[str, Path], monkeypatch: 
     )
     for name in (*servers, *(f"VAD_{setting}" for setting in engine)):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PREFECT_PORT", "42999")  # not the server of whoever runs the tests
+    monkeypatch.setenv("PREFECT_PORT", str(42990 + WORKER))  # not the server of whoever runs the tests
     write_settings(tmp_path)
     write_footage(tmp_path / "data" / "blobs")
     copy_databases(empty_databases, Paths(tmp_path))
