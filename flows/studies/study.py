@@ -1,6 +1,6 @@
 """What a study is: the cells of a grid, what is measured in each, and how the numbers are shown.
 
-`flows.studies.runner` runs any study. The kinds there are, and a small one to copy: docs/studies.md.
+`flows.studies.runner` runs any study. The kinds there are: docs/studies.md; a small one to copy: docs/extending.md.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 from flows.project.paths import Paths
+from flows.results.tables import read_results
+from flows.tracking.runs import connect, prepare_tracking
 from tests.databases import copy_databases
 from tests.footage import blobs
 
@@ -24,11 +26,13 @@ FRAMES = 30
 """Frames per video."""
 
 SETTINGS = """\
-benchmark: {datasets: [], methods: [next_frame]}
+benchmark: {datasets: [site], methods: [next_frame]}
 datasets:
   default: {profile: demo, seeds: [0], frames: [32x48x1], holdout: 0.3}
 evaluation: {bootstrap: 20}
 """
+
+BENCHMARK_AND_STUDY = "vad benchmark --dataset site && vad study run smoothing --dataset site"
 
 
 def table() -> set[str]:
@@ -97,8 +101,8 @@ def test_the_examples_keep_the_style_of_the_project(clone: Path) -> None:
     ("tests", "picked"),
     [
         ("tests/vad_models/methods/test_contract.py", "next_frame"),
-        ("tests/vad_models/studies/distortions", "dead_rows"),
-        ("tests/vad_models/data/layouts", "flat_videos"),
+        ("tests/vad_models/studies/test_distortions.py", "dead_rows"),
+        ("tests/vad_models/data/layouts/test_layouts.py", "flat_videos"),
     ],
 )
 def test_the_tests_of_their_kind_pick_them_up_unedited(clone: Path, tests: str, picked: str) -> None:
@@ -108,7 +112,8 @@ def test_the_tests_of_their_kind_pick_them_up_unedited(clone: Path, tests: str, 
 
 @pytest.mark.slow
 @pytest.mark.integration
-def test_the_examples_run(clone: Path, tmp_path: Path) -> None:
+def test_the_examples_run(clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     for camera in ("north", "south"):
         for number in range(3):
             split = "test" if number == 2 else "train"
@@ -120,16 +125,27 @@ def test_the_examples_run(clone: Path, tmp_path: Path) -> None:
     (clone / "params.yaml").write_text(SETTINGS)
 
     run("vad", "data", "import", str(tmp_path), "--name", "site", "--layout", "flat_videos", cwd=clone)
-    commands = (
-        "vad benchmark --dataset site",
-        "vad study run smoothing --dataset site",
-        "vad study show smoothing --dataset site",
-    )
-    said = run("vad", "with-server", "sh", "-c", " && ".join(commands), cwd=clone)
+    paths = Paths(clone)
+    assert "Smooth the scores of trained methods over time" in run("vad", "study", "list", cwd=clone)
+    shown = run("vad", "with-server", "sh", "-c", BENCHMARK_AND_STUDY, cwd=clone)
+    assert (paths.runs / "site/next_frame/north/seed0/model.safetensors").exists()
+    assert "micro AUC, per video, by frames averaged" in shown
 
-    assert (clone / "runs/site/next_frame/north/seed0/model.safetensors").exists()
-    assert (clone / "results/smoothing_site.csv").exists()
-    assert "next_frame" in said
+    cells = {cell: cell.stat().st_mtime_ns for cell in (paths.grids / "smoothing/site").iterdir()}
+    table = (paths.results / "smoothing_site.csv").read_bytes()
+    assert len(cells) == 2 * 3
+    lost = next(iter(cells))
+    lost.unlink()
+    run("vad", "smoothing", "--dataset", "site", cwd=clone)
+    assert (paths.results / "smoothing_site.csv").read_bytes() == table
+    assert {cell for cell, changed in cells.items() if cell.stat().st_mtime_ns != changed} == {lost}
+
+    results = read_results(paths.results / "smoothing_site.csv")
+    assert set(results["window"]) == {1, 5, 15}
+    assert results["command"].iloc[0] == "vad smoothing --dataset site --method next_frame --seed 0"
+    assert (paths.plots / "site/smoothing.png").stat().st_size > 5_000
+    runs = connect(paths).search_runs([prepare_tracking(paths, "site", "smoothing")])
+    assert len(runs) == 1 + 2 + 6
 
 
 def write_video(file: Path, frames: np.ndarray) -> None:
