@@ -1,11 +1,10 @@
 """Spatio-temporal dissociation (Chang et al. 2022): one autoencoder for appearance, one for motion.
 
 The appearance path reconstructs the first frame of a clip. The motion path sees all frames but the last and generates
-the difference between the last and the first frame (the RGB difference). The sum of both predicts the last frame. Deep
-k-means pulls the concatenated bottlenecks towards centres of normal video. The score is the squared error of the
-prediction times the distance to the centres, per pixel.
+the RGB difference between the last and the first. Their sum predicts the last frame. Deep k-means pulls both
+bottlenecks towards centres of normal video. The score is the squared prediction error times the distance to them.
 
-The paper leaves some points open. They are settled as follows:
+Points that the paper leaves open:
 
 - The attention map is a softmax over all cells (eq. 9 divides by a norm that is not specified). Features are multiplied
   by its exponential, so that a cell without attention keeps its features.
