@@ -1,3 +1,4 @@
 """How does a job run: how many at once, on which device, under which lock, and what happens when it is interrupted?
-`slots.in_slot` is the way in.
+
+The way in is `slots.in_slot`, which runs a job when a device is free.
 """

@@ -1,4 +1,4 @@
-"""What a process does before it ends because it is told to: it gives back what it holds, and says what it leaves."""
+"""Clean-up before a process ends because of a signal: it releases what it holds and records what is unfinished."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import NoReturn
 __all__ = ["at_end", "end"]
 
 _GRACE_SECONDS = 5
-"""For all that has to be done; whoever told the process to end kills it after a while."""
+"""Time limit for all clean-up together; whoever sent the signal kills the process after a while."""
 
 _acts: list[Callable[[], None]] = []
 
 
 @contextmanager
 def at_end(act: Callable[[], None]) -> Iterator[None]:
-    """Have `end` call `act` if it ends this process while the block runs.
+    """Register `act` as clean-up: `end` calls it if it ends this process while the block runs.
 
-    `act` is called in a thread of its own, while the block stands still wherever it was: it must take no lock that the
-    block may hold, and it is given up after a few seconds.
+    `act` runs in its own thread while the block is suspended at an arbitrary point. It must not take a lock that the
+    block may hold, and it is abandoned after a few seconds.
     """
     _acts.append(act)
     try:
@@ -32,7 +32,7 @@ def at_end(act: Callable[[], None]) -> Iterator[None]:
 
 
 def end(status: int) -> NoReturn:
-    """End this process after all acts are done, or given up. For signal handlers: nothing is unwound."""
+    """End this process when all clean-up is done or abandoned. For signal handlers: the stack is not unwound."""
     threads = [threading.Thread(target=act, daemon=True) for act in list(_acts)]
     for thread in threads:
         thread.start()

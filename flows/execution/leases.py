@@ -1,7 +1,7 @@
-"""Holding one of several concurrency limits of Prefect, whichever is free first.
+"""Hold one of several Prefect concurrency limits, whichever becomes free first.
 
-Prefect's own `concurrency()` waits for one limit; to look at several, it would log an error for each that is taken.
-A limit is held by a lease, which is renewed while the holder lives and runs out soon after it died.
+Prefect's own `concurrency()` waits for a single limit; used to try several, it would log an error for each that is
+taken. A limit is held by a lease, which is renewed while its holder lives and expires soon after its holder has died.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["hold_one"]
 _LEASE_SECONDS = 60  # Prefect allows no less
 _RENEWAL_SECONDS = 15
 _LOOK_SECONDS = 0.5
-_AWAY_SECONDS = 120  # a server that is started again is back by then
+_AWAY_SECONDS = 120  # a server that restarts is back by then
 
 
 @dataclass(eq=False)
@@ -35,7 +35,7 @@ class _Lease:
     client: SyncPrefectClient
 
     def keep(self, over: threading.Event) -> None:
-        """Renew until `over` is set. A server that is away is waited for."""
+        """Renew the lease until `over` is set; wait for a server that does not answer."""
         while not over.wait(_RENEWAL_SECONDS):
             try:
                 self.client.renew_concurrency_lease(self.key, _LEASE_SECONDS)
@@ -44,21 +44,21 @@ class _Lease:
             except httpx.HTTPStatusError as refused:
                 if refused.response.status_code != httpx.codes.GONE:
                     continue
-                # It ran out while the server was away or this machine asleep.
+                # The lease expired while the server was down or this machine was asleep.
                 again = _take(self.client, self.name)
                 if again is None:
-                    _thread.interrupt_main()  # somebody else holds the limit now: one of both has to end
+                    _thread.interrupt_main()  # somebody else holds the limit now: one of the two has to end
                     return
                 self.key = again.key
 
     def give_back(self) -> None:
-        with suppress(httpx.HTTPError):  # without a server it runs out by itself
+        with suppress(httpx.HTTPError):  # without a server the lease expires by itself
             self.client.release_concurrency_slots_with_lease(self.key)
 
 
 @contextmanager
 def hold_one(names: Sequence[str]) -> Iterator[str]:
-    """Hold one of the limits `names` while the block runs; yields its name. Waits until one is free.
+    """Wait until one of the limits `names` is free, and hold it while the block runs; yields its name.
 
     Raises:
         httpx.HTTPError: Prefect's server has not answered for two minutes.
@@ -66,7 +66,7 @@ def hold_one(names: Sequence[str]) -> Iterator[str]:
     with get_client(sync_client=True) as client:
         _meet(client)
         for name in names:
-            with suppress(ObjectAlreadyExists):  # made by another process at the same moment
+            with suppress(ObjectAlreadyExists):  # another process created it at the same moment
                 client.upsert_global_concurrency_limit_by_name(name, 1)
         lease = _wait_for_one(client, names)
         over = threading.Event()
@@ -80,7 +80,7 @@ def hold_one(names: Sequence[str]) -> Iterator[str]:
 
 
 def _meet(client: SyncPrefectClient) -> None:
-    """Wait until the server answers. From then on the client itself waits a minute for one that goes away."""
+    """Wait until the server answers. After that, the client itself waits a minute for a server that goes down."""
     deadline = time.monotonic() + _AWAY_SECONDS
     while (trouble := client.api_healthcheck()) is not None:
         if time.monotonic() > deadline:
@@ -97,7 +97,7 @@ def _wait_for_one(client: SyncPrefectClient, names: Sequence[str]) -> _Lease:
 
 
 def _take(client: SyncPrefectClient, name: str) -> _Lease | None:
-    """A lease of the limit; none if it is taken."""
+    """Return a lease on the limit, or None if it is taken."""
     try:
         answer = client.increment_concurrency_slots_with_lease([name], 1, "concurrency", _LEASE_SECONDS)
     except httpx.HTTPStatusError as refused:

@@ -1,4 +1,4 @@
-"""Progress of jobs in other processes: each writes into a file, the terminal shows them."""
+"""Progress of jobs in other processes: each job writes its progress to a file, and the terminal shows it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _SECONDS = 0.5
 
 
 def report_progress(file: Path, done: int, total: int) -> None:
-    """Say in `file` that `done` of `total` epochs are trained."""
+    """Write to `file` that `done` of `total` epochs are trained."""
     write_json(file, {"done": done, "total": total})
 
 
 def watch(files: Mapping[str, Path], ended: Collection[str]) -> None:
-    """Wait until every job is done, with one bar per job that has begun; without a terminal, only wait.
+    """Wait until every job has ended, and show one progress bar per job that has begun; without a terminal, only wait.
 
     Args:
-        files: title of a job -> the file that its progress is reported in.
-        ended: titles of jobs that have ended, well or badly; it grows meanwhile.
+        files: title of a job -> the file with its progress.
+        ended: titles of the jobs that have ended, whether they succeeded or failed; the caller adds to it.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:

@@ -1,4 +1,4 @@
-"""A flow run whose worker died goes back to the queue, where another worker finds it; finished jobs are kept."""
+"""Recovery of flow runs whose worker died: they return to the queue for another worker, and finished jobs are kept."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from flows.project.paths import Paths
 __all__ = ["HEARTBEAT", "reschedule_lost_runs"]
 
 HEARTBEAT = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
-"""Environment of a worker: its flow runs say so often that they live, in seconds; Prefect allows no less."""
+"""Environment of a worker: seconds between the heartbeats of its flow runs; Prefect allows no fewer."""
 
 _NAME = "reschedule what a dead worker ran"
-_SILENCE = timedelta(seconds=120)  # four heartbeats: a server that restarts misses one or two
+_SILENCE = timedelta(seconds=120)  # four heartbeats, because a server that restarts misses one or two
 _LIFE = "prefect.flow-run.heartbeat"
 _ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
 
 
 def reschedule_lost_runs(paths: Paths, api: str) -> None:
-    """Have the server behind `api` schedule again, once more, each flow run of a deployment that falls silent."""
+    """Make the server at `api` reschedule, once, each flow run of a deployment whose heartbeats stop."""
     automation = AutomationCore(
         name=_NAME,
-        description="No heartbeat for two minutes: the worker, or its machine, is gone.",
+        description="No heartbeat for two minutes: the worker or its machine has died.",
         trigger=EventTrigger(
             after={_LIFE},
             expect={_LIFE, *_ENDS},
@@ -41,12 +41,12 @@ def reschedule_lost_runs(paths: Paths, api: str) -> None:
         ),
         actions=[
             ChangeFlowRunState(
-                state=StateType.SCHEDULED, name="AwaitingRetry", message="its worker fell silent", force=True
+                state=StateType.SCHEDULED, name="AwaitingRetry", message="its worker died", force=True
             )
         ],
     )
     with (
-        alone(paths, "recovery"),  # two workers would both find that the server does not know it yet
+        alone(paths, "recovery"),  # otherwise two workers could both find no automation and create two
         temporary_settings({PREFECT_API_URL: api}),
         get_client(sync_client=True) as client,
     ):

@@ -1,9 +1,9 @@
-"""How many jobs run at once, and on what: a setting of operations, never of science.
+"""Slots: how many jobs run at once, and on which devices. They never influence the numbers.
 
 The variables are `flows.project.environment.JobEnvironment`.
 
-A slot is a concurrency limit of Prefect, `HOST cuda:1` or `HOST cpu:1`: whatever flows run on a host, and whoever
-started them, one job holds it at a time. A job of several devices holds the slots of all. It sees no other devices.
+A slot is a Prefect concurrency limit, `HOST cuda:1` or `HOST cpu:1`. One job at a time holds it, whichever flows run on
+the host and whoever started them. A job on several devices holds the slots of all of them, and sees no other devices.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _HEARING_SECONDS = 10
-"""For the main thread to hear a signal; it hears none within a call into a library."""
+"""Time for the main thread to react to a signal; during a call into a library it cannot."""
 
 _DAEMON = "distributed.worker.daemon"
 """Dask's setting; `DASK_DISTRIBUTED__WORKER__DAEMON` in the environment. A daemon may not start processes."""
 
 _process = threading.Lock()
-"""Of the one job that this process may run: torch's threads and random numbers belong to the whole process."""
+"""Held by the one job that this process may run at a time: torch's threads and random numbers are global."""
 
 
 def slots() -> int:
-    """Jobs that run at once on this host.
+    """Return how many jobs run at once on this host.
 
     Raises:
         SettingsError: `VAD_SLOTS` or `VAD_DEVICES_PER_JOB` is not a positive whole number.
@@ -64,7 +64,7 @@ def slots() -> int:
 
 
 def devices_per_job() -> int:
-    """Devices that train one job together.
+    """Return how many devices train one job together.
 
     Raises:
         SettingsError: `VAD_DEVICES_PER_JOB` is not a positive whole number.
@@ -73,13 +73,13 @@ def devices_per_job() -> int:
 
 
 def threads_of_a_job(jobs: int) -> int:
-    """Threads that each of `jobs` jobs gets, so that those that run at once share the cores and do not fight."""
+    """Return how many threads each of `jobs` concurrent jobs gets, so that they share the cores without contention."""
     return max(1, cores() // max(1, min(slots(), jobs)))
 
 
 @contextmanager
 def slot() -> Iterator[str]:
-    """Hold a slot of this host, `cpu:1`, `cuda:1` or `cuda:2,3`, while the block runs; waits until one is free.
+    """Wait until a slot of this host is free, and hold it while the block runs; yields `cpu:1`, `cuda:1` or `cuda:2,3`.
 
     Raises:
         SettingsError: the slots need more devices than there are.
@@ -88,7 +88,7 @@ def slot() -> Iterator[str]:
     each = devices_per_job() if devices else 1
     if devices and count * each > len(devices):
         raise SettingsError(
-            f"VAD_SLOTS = {count} is not allowed: {len(devices)} CUDA devices are visible, and a job takes {each} "
+            f"VAD_SLOTS = {count} is not allowed: {len(devices)} CUDA devices are visible, and a job needs {each} "
             "(VAD_DEVICES_PER_JOB)."
         )
     kind, numbers = ("cuda", devices) if devices else ("cpu", [str(number) for number in range(count)])
@@ -96,8 +96,8 @@ def slot() -> Iterator[str]:
     host = f"{socket.gethostname()} {kind}:"
     with ExitStack() as held:
         first = held.enter_context(hold_one([f"{host}{number}" for number in groups])).removeprefix(host)
-        # The others are free, unless another flow takes more or fewer devices a job. All take them in this order, so no
-        # two wait for each other.
+        # The other devices are free, unless another flow uses more or fewer devices per job. All jobs take devices in
+        # this order, so no two jobs wait for each other.
         for number in groups[first][1:]:
             held.enter_context(hold_one([f"{host}{number}"]))
         yield f"{kind}:{','.join(groups[first])}"
@@ -106,11 +106,11 @@ def slot() -> Iterator[str]:
 def in_slot(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call `work` while holding a slot of this host.
 
-    On a GPU it runs in a process of its own: CUDA reads which devices it may see once in the life of a process. Without
-    one, threads that share this process (a Dask worker may have several) wait for each other.
+    On a GPU, `work` runs in its own process, because CUDA reads the visible devices once in the life of a process. On a
+    CPU, threads that share this process (a Dask worker may have several) wait for each other.
 
     Raises:
-        SettingsError: there are more slots than devices, or this process may not start another.
+        SettingsError: there are more slots than devices, or this process may not start other processes.
         Exception: what `work` raises.
     """
     with _process if not cuda_devices() else nullcontext(), slot() as held:
@@ -119,8 +119,8 @@ def in_slot(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
             return work(*args, **kwargs)
         if current_process().daemon:
             raise SettingsError(
-                "a job on a GPU has a process of its own, which a worker of Dask starts only where "
-                "DASK_DISTRIBUTED__WORKER__DAEMON=false is in its environment: set it, and start the worker again."
+                "a job on a GPU runs in its own process, which a Dask worker starts only if its environment has "
+                "DASK_DISTRIBUTED__WORKER__DAEMON=false: set it, and start the worker again."
             )
         spawn = get_context("spawn")
         with ProcessPoolExecutor(1, spawn, initializer=_begin_on_device, initargs=(numbers,)) as process:
@@ -128,7 +128,7 @@ def in_slot(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 
 def task_runner() -> TaskRunner[Any]:
-    """The engine that runs jobs.
+    """Return the engine that runs jobs.
 
     Raises:
         SettingsError: `VAD_RUNNER` names no engine, or one that is not installed.
@@ -148,7 +148,7 @@ def task_runner() -> TaskRunner[Any]:
 
 
 def _dask_runner(address: str | None) -> TaskRunner[Any]:
-    """Dask's cluster at `address`; None means one on this host, for as long as the flow runs."""
+    """Return the Dask cluster at `address`; None means a cluster on this host that lives as long as the flow."""
     import dask
     from prefect_dask.task_runners import DaskTaskRunner
 
@@ -160,7 +160,7 @@ def _dask_runner(address: str | None) -> TaskRunner[Any]:
 
 
 def _ray_runner(address: str | None) -> TaskRunner[Any]:
-    """Ray's cluster at `address`; None means one on this host, for as long as the flow runs."""
+    """Return the Ray cluster at `address`; None means a cluster on this host that lives as long as the flow."""
     from prefect_ray.task_runners import RayTaskRunner
 
     if address is not None:
@@ -169,13 +169,13 @@ def _ray_runner(address: str | None) -> TaskRunner[Any]:
 
 
 def end_with_parent() -> None:
-    """Make this process end when its parent dies or when it is told to, and before that do what `at_end` was told.
+    """Make this process end on a signal or when its parent dies, after the clean-up that `at_end` registered.
 
-    A worker that outlived a killed flow would go on training in a directory that the next flow resumes from.
+    A worker that outlived a killed flow would continue to train in a directory from which the next flow resumes.
     """
-    # Last of all, at an ordinary end: Python would take torch and all else apart first, which takes seconds.
+    # The last step of an ordinary exit; otherwise Python would first tear down torch and the rest, which takes seconds.
     atexit.register(os._exit, 0)
-    # Ctrl-C; a flow run that is cancelled; and the pool when another of its processes has ended.
+    # Ctrl-C, a cancelled flow run, and the pool when another of its processes has ended.
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, _end)
     parent = parent_process()
@@ -184,7 +184,7 @@ def end_with_parent() -> None:
 
     def wait_and_end() -> None:
         connection.wait([parent.sentinel])
-        # The main thread, so that the training stands still meanwhile; unless a long computation keeps it from hearing.
+        # In the main thread, so that training is suspended meanwhile, unless a long computation blocks signals there.
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
         time.sleep(_HEARING_SECONDS)
         end(1)
@@ -204,5 +204,5 @@ def _end(sign: int, _: FrameType | None) -> None:
 
 
 def cores() -> int:
-    """Processors that this process may use."""
+    """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0))

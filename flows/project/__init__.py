@@ -1,3 +1,5 @@
-"""Where does everything lie, and what is set? `Project.at(root)` is the way in: the paths of a checkout, its settings,
-the frame store and the directory of a job. Also which datasets there are, and where a number comes from.
+"""Where is everything, and what is set?
+
+The way in is `Project.at(root)`, which has the paths and settings of a checkout, and the frame store and directory of a
+job. The folder also knows which datasets there are, which environment variables are set, and where a number comes from.
 """

@@ -1,4 +1,4 @@
-"""Which datasets there are: `benchmark.datasets` in `params.yaml`, which `dvc repro` runs, and `data.dvc`."""
+"""The lists of datasets: `benchmark.datasets` in `params.yaml`, which `dvc repro` runs, and `data.dvc`."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["list_dataset", "prove_dataset", "track_dataset"]
 
 
 _DVC_SECONDS = 600
-"""After which DVC is taken to hang; it hashes the footage, once."""
+"""Time limit of a DVC command; it hashes the footage once."""
 
 
 def list_dataset(settings: Path, name: str) -> list[str]:
-    """Add dataset `name` to the list, and leave out those that have no folder in `data/`; returns what was left out.
+    """Add dataset `name` to the list and remove datasets without a folder in `data/`; returns those removed.
 
-    Comments and order of the file are kept.
+    Comments and the order of the file are kept.
 
     Args:
-        settings: `params.yaml`, or another file in its place; `data/` is next to it.
+        settings: `params.yaml`, or the file that replaces it; `data/` is next to it.
         name: of the dataset.
     """
     params = _yaml().load(settings.read_text(encoding="utf-8"))
@@ -42,10 +42,10 @@ def list_dataset(settings: Path, name: str) -> list[str]:
 
 
 def track_dataset(root: Path, name: str) -> bool:
-    """List `data/NAME` in `data.dvc`, one output per dataset; returns whether it was not yet.
+    """List `data/NAME` in `data.dvc`, one output per dataset; returns whether it was added.
 
-    `dvc commit --force data.dvc` then records its present version. One output for all of `data/` would be another
-    version of the campus as soon as somebody imports footage beside it.
+    `dvc commit --force data.dvc` then records its current version. With a single output for all of `data/`, the version
+    of the campus would change as soon as somebody imports another dataset.
     """
     file = root / "data.dvc"
     tracked = _yaml().load(file.read_text(encoding="utf-8")) if file.exists() else {"outs": []}
@@ -58,10 +58,10 @@ def track_dataset(root: Path, name: str) -> bool:
 
 
 def prove_dataset(root: Path, name: str) -> None:
-    """Check `data/NAME` against the version that `data.dvc` pins; DVC's cache need not hold it.
+    """Check that `data/NAME` is the version that `data.dvc` pins; it need not be in DVC's cache.
 
     Raises:
-        DataError: `data.dvc` does not pin it, or the footage is another.
+        DataError: `data.dvc` does not pin the dataset, or its footage differs from the pinned version.
     """
     path = f"data/{name}"
     file = root / "data.dvc"
@@ -74,19 +74,19 @@ def prove_dataset(root: Path, name: str) -> None:
     )
     if done.returncode != 0:
         raise DataError(
-            f"DVC cannot tell the version of {path} ({' '.join(done.stderr.split())}): run `dvc doctor`."
+            f"DVC could not determine the version of {path} ({' '.join(done.stderr.split())}): run `dvc doctor`."
         )
     changed = [one for group in json.loads(done.stdout).get("uncommitted", {}).values() for one in group]
     if any(f"{one.rstrip('/')}/".startswith(f"{path}/") for one in changed):
         raise DataError(
-            f"{path} is not the footage that data.dvc pins: remove the folder and make or pull it again."
+            f"{path} differs from the footage that data.dvc pins: remove the folder and make or pull it again."
         )
 
 
 def _yaml() -> YAML:
     yaml = YAML()
     yaml.preserve_quotes = True
-    yaml.width = 4096  # no line is broken
+    yaml.width = 4096  # keeps long lines whole
     yaml.indent(mapping=2, sequence=4, offset=2)
     return yaml
 

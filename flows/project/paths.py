@@ -1,4 +1,4 @@
-"""Where everything lies under the root of the project."""
+"""The paths of everything under the root of the project."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ __all__ = ["Paths"]
 
 @dataclass(frozen=True)
 class Paths:
-    """The folders of one checkout. Nothing is created here: whoever writes a file makes its folder."""
+    """The folders of one checkout. Nothing is created here: whoever writes a file creates its folder."""
 
     root: Path
     """The folder that holds `params.yaml`."""
     settings_name: str = "params.yaml"
-    """Name of the file of settings in `root`: another one where `vad --params` names it."""
+    """Name of the settings file in `root`; `vad --params` can choose another one."""
 
     @property
     def settings(self) -> Path:
-        """The file of settings; those of the methods are in `params/methods/` next to it."""
+        """The settings file; the settings of the methods are in `params/methods/` next to it."""
         return self.root / self.settings_name
 
     @property
     def program(self) -> str:
-        """How a command of this project begins: `vad`, with the file of settings where it is not `params.yaml`."""
+        """The first words of a command of this project: `vad`, with `--params` if the file is not `params.yaml`."""
         return "vad" if self.settings_name == "params.yaml" else f"vad --params {self.settings_name}"
 
     @property
     def method_settings(self) -> Path:
-        """Settings of the benchmark's methods as they apply to a dataset, `settings/<dataset>/<method>.json`."""
+        """Settings of each method of the benchmark on each dataset, `settings/<dataset>/<method>.json`."""
         return self.root / "settings"
 
     @property
@@ -44,7 +44,7 @@ class Paths:
 
     @property
     def ingest(self) -> Path:
-        """What ingest found, one JSON file per dataset."""
+        """Results of ingest, one JSON file per dataset."""
         return self.root / "ingest"
 
     @property
@@ -78,7 +78,7 @@ class Paths:
 
     @property
     def trials(self) -> Path:
-        """What has been tried of settings: `optuna.db`."""
+        """The settings that have been tried: `optuna.db`."""
         return self.root / "trials"
 
     @property
@@ -108,10 +108,10 @@ class Paths:
 
     @property
     def locks(self) -> Path:
-        """Files that are locked while one process does what no other may do at the same time."""
+        """Lock files of `flows.execution.locks`."""
         return self.root / ".locks"
 
     @property
     def team(self) -> Path:
-        """What the team's servers keep: databases, the S3 store, logs, credentials."""
+        """Files of the team's servers: databases, the S3 store, logs and credentials."""
         return self.root / ".team"

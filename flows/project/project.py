@@ -1,4 +1,4 @@
-"""A project: a checkout, where everything lies in it, and its settings."""
+"""A project: the paths and the settings of a checkout."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ __all__ = ["Project", "open_raw"]
 
 @dataclass(frozen=True)
 class Project:
-    """A checkout: where everything lies, and its settings."""
+    """A checkout: its paths and its settings."""
 
     paths: Paths
     params: Params
 
     @classmethod
     def at(cls, root: Path) -> Project:
-        """The project in a folder.
+        """Open the project in a folder.
 
         Args:
-            root: the folder, with the settings in `params.yaml`; or another file of settings in it.
+            root: the folder, whose settings are in `params.yaml`; or another settings file in it.
 
         Raises:
-            SettingsError: a file of settings is missing or holds a setting that is not allowed.
+            SettingsError: a settings file is missing or holds a setting that is not allowed.
         """
         paths = Paths(root) if root.is_dir() else Paths(root.parent, root.name)
         return cls(paths, load_params(paths.settings))
 
     def store(self, job: Job) -> FrameStore:
-        """The frame store that a job reads.
+        """Open the frame store that a job reads.
 
         Raises:
             DataError: the dataset is not derived at the job's frame size.
@@ -49,7 +49,7 @@ class Project:
         return self.store_of(job.dataset, job.frames)
 
     def store_of(self, dataset: str, size: str) -> FrameStore:
-        """The frame store of a dataset at a frame size, `HxWxC`.
+        """Open the frame store of a dataset at a frame size, `HxWxC`.
 
         Raises:
             DataError: the dataset is not derived at that size.
@@ -59,21 +59,21 @@ class Project:
         return FrameStore(self.paths.store(dataset, size))
 
     def directory(self, job: Job) -> Path:
-        """The folder that holds a job's files."""
+        """Return the folder of a job."""
         return job.directory(self.paths.runs)
 
     def files(self, job: Job) -> JobDirectory:
-        """The files in that folder."""
+        """Return the files in the folder of a job."""
         from vad_models.jobs.directory import JobDirectory
 
         return JobDirectory(self.directory(job))
 
 
 def open_raw(paths: Paths, dataset: str) -> RawDataset:
-    """The dataset as it lies in `data/`.
+    """Open the raw footage of a dataset in `data/`.
 
     Raises:
-        DataError: it is not there, or not in its layout.
+        DataError: the dataset is missing, or not in a known layout.
     """
     folder = paths.data / dataset
     if not folder.is_dir():
@@ -82,6 +82,6 @@ def open_raw(paths: Paths, dataset: str) -> RawDataset:
             raise DataError(f"there is no data/{dataset}: did you mean {' or '.join(near)}?")
         raise DataError(
             f"there is no data/{dataset}: make the embedded footage with `vad data synth campus --cameras 3 --seed 7`, "
-            f"pull what others pushed with `dvc pull`, or import your own with `vad data import PATH --name {dataset}`."
+            f"pull shared footage with `dvc pull`, or import your own with `vad data import PATH --name {dataset}`."
         )
     return open_dataset(folder, dataset)

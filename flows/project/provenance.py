@@ -1,4 +1,4 @@
-"""Where a number comes from: the commit of the code and DVC's version of the data."""
+"""Provenance of numbers: the commit of the code and DVC's version of the data."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ from vad_models.jobs.directory import JobDirectory
 __all__ = ["data_version", "git_commit", "read_provenance", "record_provenance"]
 
 UNTRACKED = "untracked"
-"""Said of code outside git and of data outside DVC."""
+"""Stands for the version of code outside Git and of data outside DVC."""
 
 SOURCES = ("flows", "vad_models", "params.yaml", "params", "pyproject.toml", "data.dvc")
-"""What a number depends on, and what finds its data. Result tables and dvc.lock change while a pipeline runs; these
-do not.
+"""The files that determine a number. Unlike result tables and dvc.lock, they do not change while a pipeline runs.
 """
 
 
 def git_commit(paths: Paths) -> str:
-    """Hash of the commit that is checked out, `-dirty` where sources differ from it; else `untracked`."""
+    """Return the hash of the current commit, with `-dirty` if sources differ from it; `untracked` outside Git."""
     try:
         commit = _git(paths, "rev-parse", "HEAD")
         changed = _git(paths, "status", "--porcelain", "--", *SOURCES, paths.settings_name)
@@ -39,11 +38,11 @@ def _git(paths: Paths, *arguments: str) -> str:
 
 
 def data_version(paths: Paths, dataset: str) -> str:
-    """DVC's hash of `data/<dataset>`; else `untracked`.
+    """Return DVC's hash of `data/<dataset>`, or `untracked` if there is none.
 
-    `data.dvc` pins `data/<dataset>`, and `dvc.lock` names what the pipeline's stages have read, as `footage/<dataset>`.
-    Where they differ, the one that was written last knows: either the footage was pinned since, or it was changed and
-    read since. Both are read as the YAML that they are: importing dvc takes seconds.
+    `data.dvc` pins `data/<dataset>`, and `dvc.lock` records what the pipeline's stages have read, as
+    `footage/<dataset>`. If they differ, the file that was written last is right: either the footage was pinned since,
+    or it was changed and read since. Both are parsed as plain YAML, because importing dvc takes seconds.
     """
     files = [file for file in (paths.root / "data.dvc", paths.root / "dvc.lock") if file.exists()]
     for file in sorted(files, key=lambda file: file.stat().st_mtime_ns, reverse=True):
@@ -57,9 +56,9 @@ def data_version(paths: Paths, dataset: str) -> str:
 
 
 def record_provenance(paths: Paths, dataset: str, directory: Path) -> dict[str, str]:
-    """Write down where a job that was just computed comes from: commit and DVC's version of the data.
+    """Record the commit and DVC's version of the data from which a job was just computed.
 
-    A job keeps the provenance it was computed with: the file is not replaced when the job is used again.
+    The file is not replaced when the job is used again: a job keeps the provenance that it was computed with.
     """
     file = JobDirectory(directory).provenance
     if not file.exists():
@@ -68,7 +67,7 @@ def record_provenance(paths: Paths, dataset: str, directory: Path) -> dict[str, 
 
 
 def read_provenance(directory: Path) -> dict[str, str]:
-    """Provenance of a job, `untracked` where none was recorded."""
+    """Return the provenance of a job; `untracked` if none was recorded."""
     file = JobDirectory(directory).provenance
     recorded: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     return {key: recorded.get(key, UNTRACKED) for key in ("git_commit", "data_version")}

@@ -1,4 +1,5 @@
-"""How do Prefect's, MLflow's and a team's servers start and stop on one machine?
+"""How do the servers of Prefect, MLflow and a team start and stop on one machine?
 
-`local.prefect_server` serves one command; `local.start` and `team.start_team` start what stays.
+The way in is `local.prefect_server`, which finds or starts the server that one command needs. `local.start` and
+`team.start_team` start servers that stay.
 """

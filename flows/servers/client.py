@@ -1,4 +1,4 @@
-"""Requests to servers: with a timeout, and never through a proxy to one on loopback, whatever `HTTP_PROXY` says."""
+"""Requests to servers: with a timeout, and on loopback never through a proxy, whatever `HTTP_PROXY` says."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import httpx
 __all__ = ["answers", "client"]
 
 _SECONDS = 30
-"""A server that is not there refuses at once; a busy one takes a moment."""
+"""A missing server refuses at once; a busy one takes a moment to answer."""
 
 
 def client(url: str, auth: tuple[str, str] | None = None) -> httpx.Client:
-    """A client of the server at `url`, to be closed by whoever opens it.
+    """Open a client of the server at `url`; the caller closes it.
 
     Args:
-        url: of the server; requests name paths on it.
-        auth: name and password.
+        url: address of the server; requests name paths relative to it.
+        auth: user name and password.
 
     Raises:
-        httpx.InvalidURL: `url` is no address.
+        httpx.InvalidURL: `url` is not an address.
     """
     return httpx.Client(
         base_url=url,
@@ -32,7 +32,7 @@ def client(url: str, auth: tuple[str, str] | None = None) -> httpx.Client:
 
 
 def answers(url: str) -> bool:
-    """Whether a server answers at `url`, and not with an error."""
+    """Return whether a server answers at `url` without an error."""
     try:
         with client(url) as server:
             return server.get(url).is_success

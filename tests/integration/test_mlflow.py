@@ -147,10 +147,10 @@ def test_with_a_password_jobs_are_logged_compared_and_replaced(paths: Paths, ser
 
 def test_the_servers_choice_is_known_and_its_account_is_made_once(server: Server) -> None:
     check_auth(server, True)
-    with pytest.raises(JobError, match="mlflow server that runs already asks for a password: stop it"):
+    with pytest.raises(JobError, match="mlflow server already runs and asks for a password: stop it"):
         check_auth(server, False)
     make_user(server, ADMINISTRATORS, PASSWORD)
-    with pytest.raises(JobError, match=f"MLflow made no account '{USER}'"):
+    with pytest.raises(JobError, match=f"MLflow did not create the account '{USER}'"):
         make_user(server, "a wrong password", PASSWORD)
     assert all(secret not in server.log.read_text() for secret in (PASSWORD, ADMINISTRATORS))
     assert ADMINISTRATOR != USER

@@ -47,7 +47,7 @@ def test_without_a_password_both_servers_refuse(guarded: Team) -> None:
     }
     with pytest.raises(AssertionError, match="asks for a password: set MLFLOW_TRACKING_USERNAME"):
         Team(guarded.root, stranger).run("vad", "compare", "--dataset", "blobs")
-    with pytest.raises(AssertionError, match="runs already asks for a password: stop it"):
+    with pytest.raises(AssertionError, match="already runs and asks for a password: stop it"):
         guarded.run("vad", "server", "start", "--team")
 
 

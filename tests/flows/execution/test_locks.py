@@ -58,7 +58,7 @@ def test_a_second_process_waits_and_says_so_until_the_first_has_died(
             waiting = threading.Thread(target=enter)
             waiting.start()
             assert not entered.wait(1)
-        assert "runs/toy/ffp/01/seed0: another process is at it" in caplog.text
+        assert "runs/toy/ffp/01/seed0: another process is working on it" in caplog.text
         other.kill()
         assert entered.wait(10)
         waiting.join()

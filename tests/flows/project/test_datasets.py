@@ -74,5 +74,5 @@ def test_footage_is_proven_against_data_dvc_without_a_cache(tmp_path: Path) -> N
     shutil.rmtree(tmp_path / ".dvc" / "cache")
     prove_dataset(tmp_path, "campus")
     footage.write_bytes(b"other frames")
-    with pytest.raises(DataError, match="is not the footage"):
+    with pytest.raises(DataError, match="differs from the footage"):
         prove_dataset(tmp_path, "campus")

@@ -46,7 +46,7 @@ def test_a_value_that_is_not_allowed_is_one_sentence(
     with pytest.raises(SettingsError) as error:
         for one in CLASSES:
             one.read()
-    assert str(error.value) == f"{name} = '{value}' is not allowed: it is {allowed}."
+    assert str(error.value) == f"{name} = '{value}' is not allowed: it must be {allowed}."
 
 
 @pytest.mark.parametrize("one", CLASSES)

@@ -99,7 +99,7 @@ def test_a_standing_server_that_ends_at_once_names_its_log(project_root: Path) -
 def test_a_port_that_another_server_has_is_named(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "answers", lambda _: True)
     taken = local.Server("mlflow", 5000, ("/bin/false",), "/", project_root)
-    with pytest.raises(JobError, match=r"another server answers on port 5000: .* with MLFLOW_PORT"):
+    with pytest.raises(JobError, match=r"another server uses port 5000: .* with MLFLOW_PORT"):
         local.start(taken, project_root)
 
 

@@ -26,7 +26,7 @@ def test_a_folder_that_cannot_be_made_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "_program", lambda _: "/bin/false")
-    with pytest.raises(JobError, match=rf"PostgreSQL's folder {tmp_path}/postgres could not be made"):
+    with pytest.raises(JobError, match=rf"PostgreSQL's folder {tmp_path}/postgres could not be created"):
         postgres.make_cluster(tmp_path, "secret")
     assert not (tmp_path / "postgres").exists()
     assert "secret" not in [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
