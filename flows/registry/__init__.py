@@ -1,5 +1,5 @@
-"""Who is a camera's champion, by what, and how is it loaded?
+"""Which model is a camera's champion, by which criterion, and how is it loaded?
 
-`choice` chooses a job; `versions` registers it, promotes it, takes that back, and loads what serves; `catalogue` lists
-what there is.
+The way in is `versions`, which registers a job that `choice` has chosen, promotes it, rolls a promotion back, and loads
+the champion. `catalogue` lists the models and their versions.
 """

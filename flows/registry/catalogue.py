@@ -1,6 +1,6 @@
-"""What the registry holds: one model per camera, its versions, and the aliases that two of them have.
+"""Contents of the registry: one model per camera, with its versions and two aliases.
 
-`champion` is the version that serves the camera, `challenger` the newest one that does not.
+`champion` is the version that serves the camera, and `challenger` is the newest version that does not.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ CHALLENGER = "challenger"
 """Alias of the newest version that is not the champion."""
 
 _PAGE = 200
-"""Entries that are asked for at once."""
+"""Entries per request."""
 
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """A version of a camera's model. What is not written on it is none.
+    """A version of a camera's model. None means that the version has no such tag.
 
     Attributes:
-        model, version: in the registry.
+        model, version: name of the model and number of the version in the registry.
         dataset, camera, method, variant, seed: the job that it comes from.
         aliases: `champion`, `challenger`, or others that somebody set.
-        auc, cross_fitted_auc, auc_papers, label_free_auc: what it was measured with, as the model card says.
-        promotion, promotion_by: what became of it and why, and the person or flow that decided.
-        champion_since, champion_until: when it served last, ISO 8601 in UTC; no `until` while it serves.
-        withdrawn: who took it out of service by hand, and why; nothing but a person brings it back.
+        auc, cross_fitted_auc, auc_papers, label_free_auc: its measured AUCs, as on the model card.
+        promotion, promotion_by: whether it was promoted and why, and the person or flow that decided.
+        champion_since, champion_until: when it served last, ISO 8601 in UTC; `until` is None while it serves.
+        withdrawn: who took it out of service by hand, and why; only a person can bring it back.
     """
 
     model: str
@@ -81,19 +81,19 @@ _WORDS = (
 
 
 def model_name(dataset: str, camera: str) -> str:
-    """Name of a camera's model in the registry."""
+    """Return the name of a camera's model in the registry."""
     return f"{dataset}-camera-{camera}"
 
 
 def list_versions(
     paths: Paths, dataset: str | None = None, camera: str | None = None
 ) -> list[RegisteredVersion]:
-    """Every version of every camera's model, by name of the model, the newest first.
+    """List the versions of the cameras' models, by name of the model, the newest version first.
 
     Args:
         paths: of the project.
-        dataset: whose models; none means those of all datasets.
-        camera: whose model; none means those of all cameras.
+        dataset: only models of this dataset; None means all datasets.
+        camera: only the model of this camera; None means all cameras.
 
     Raises:
         JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
@@ -108,15 +108,15 @@ def list_versions(
 
 
 def find_model(paths: Paths, name: str, dataset: str | None = None) -> str:
-    """The model that `name` means: a model's own name, or the name of a camera.
+    """Find a model by its own name or by the name of its camera.
 
     Args:
         paths: of the project.
-        name: as `campus-camera-01` or `01`.
-        dataset: of the camera; none where its name is in one dataset only.
+        name: such as `campus-camera-01` or `01`.
+        dataset: of the camera; None if only one dataset has a camera of that name.
 
     Raises:
-        JobError: there is no such model, or there are several.
+        JobError: no model has that name, or several have.
     """
     with server_errors(paths):
         models = _models(connect(paths), dataset, None)
@@ -130,11 +130,11 @@ def find_model(paths: Paths, name: str, dataset: str | None = None) -> str:
         datasets = ", ".join(sorted(model.tags["dataset"] for model in found))
         raise JobError(f"camera {name} is in several datasets ({datasets}): name one with --dataset.")
     known = f"there are {', '.join(names)}" if names else "there are none: train with `vad benchmark`"
-    raise JobError(f"there is no registered model {name!r}, nor a camera of that name; {known}.")
+    raise JobError(f"there is no registered model {name!r}, and no camera of that name; {known}.")
 
 
 def champion_tags(paths: Paths, dataset: str, camera: str) -> dict[str, str] | None:
-    """What is written on a camera's champion, and its `version`; none where there is no champion.
+    """Return the tags of a camera's champion and its `version`, or None if there is no champion.
 
     Raises:
         JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
@@ -145,7 +145,7 @@ def champion_tags(paths: Paths, dataset: str, camera: str) -> dict[str, str] | N
 
 
 def champion_of(client: MlflowClient, name: str) -> ModelVersion | None:
-    """The version of a model that serves; none where there is none."""
+    """Return the version of a model that serves, or None."""
     try:
         return client.get_model_version_by_alias(name, CHAMPION)
     except MlflowException as error:
@@ -155,13 +155,13 @@ def champion_of(client: MlflowClient, name: str) -> ModelVersion | None:
 
 
 def versions_of(client: MlflowClient, name: str) -> list[ModelVersion]:
-    """The versions of a model, the newest first."""
+    """Return the versions of a model, the newest first."""
     found = _all(lambda token: client.search_model_versions(f"name = '{name}'", _PAGE, page_token=token))
     return sorted(found, key=lambda one: int(one.version), reverse=True)
 
 
 def _models(client: MlflowClient, dataset: str | None, camera: str | None) -> list[RegisteredModel]:
-    """The cameras' models, by name; other models of the same server have no tag `camera`."""
+    """Return the cameras' models by name; other models of the same server have no tag `camera`."""
     found = _all(lambda token: client.search_registered_models(None, _PAGE, ["name ASC"], token))
     return [
         model
@@ -173,7 +173,7 @@ def _models(client: MlflowClient, dataset: str | None, camera: str | None) -> li
 
 
 def _all(page_of: Callable[[str | None], Any]) -> Sequence[Any]:
-    """What a search of MLflow finds, page after page."""
+    """Collect the results of a search in MLflow from all pages."""
     found: list[Any] = []
     token: str | None = None
     while token is None or token:
@@ -184,7 +184,7 @@ def _all(page_of: Callable[[str | None], Any]) -> Sequence[Any]:
 
 
 def _aliases(model: RegisteredModel) -> dict[str, list[str]]:
-    """Version -> its aliases."""
+    """Return version -> its aliases."""
     by_version: dict[str, list[str]] = {}
     for alias, version in model.aliases.items():
         by_version.setdefault(str(version), []).append(alias)
@@ -204,6 +204,6 @@ def _described(version: ModelVersion, aliases: dict[str, list[str]]) -> Register
 
 
 def _number(text: str | None) -> float | None:
-    """A tag's number; none where it is missing or NaN, which JSON does not know."""
+    """Parse the number in a tag; None if it is missing or NaN, which JSON does not allow."""
     value = math.nan if text is None else float(text)
     return None if math.isnan(value) else value

@@ -1,7 +1,8 @@
-"""Who is the champion: the best of a camera's finished jobs, by which criterion, and whether it beats what serves.
+"""Choice of a champion: which of a camera's finished jobs is best, and whether it beats the current champion.
 
-With labelled test video the criterion is the AUC of the headline signal under the deployable normalisation
-(`evaluation.normalisation`); without, a yardstick on normal video alone. The AUC as papers report it chooses nothing.
+With labelled test video, the criterion is the AUC of the headline signal under the deployable normalisation
+(`evaluation.normalisation`). Without it, the criterion is a label-free AUC on normal video alone. The AUC as papers
+report it is never used to choose.
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ class Choice:
     """The best job of a camera.
 
     Attributes:
-        winner: the job whose model is registered: the winning method's first seed, because nothing chooses
-            among seeds.
-        criterion: what was compared, in words that two versions must share to be compared.
-        value: the winner's value of it; none where nothing was compared.
+        winner: the job whose model is registered, which is the first seed of the winning method; seeds are not
+            compared.
+        criterion: the criterion in words; two versions are comparable only if these are equal.
+        value: the winner's value of the criterion; None if nothing was compared.
         compared: method (or variant) -> value.
-        papers: method (or variant) -> AUC as papers report it (`per_video`), which chose nothing; empty where
+        papers: method (or variant) -> AUC as papers report it (`per_video`), for information only; empty if
             nothing was measured.
-        selected_on: the criterion with all that it was taken over.
+        selected_on: the criterion, with the videos and seeds that it was computed over.
         reported: numbers for the version's tags: `auc` (deployable), `cross_fitted_auc`, `cross_fitted_low`,
             `cross_fitted_high` and `auc_papers`, or `label_free_auc`.
-        worth: what the choice is worth, in words.
+        worth: the expected quality of the winner, in words.
     """
 
     winner: FinishedJob
@@ -55,7 +56,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a choice beats the champion, and why; `reason` is one sentence."""
+    """Whether a choice beats the champion, and why: `reason` is one sentence."""
 
     better: bool
     reason: str
@@ -66,12 +67,12 @@ def choose(jobs: Sequence[FinishedJob], methods: Sequence[str], *, use_labels: b
 
     Args:
         jobs: one or more seeds of one or more methods (or variants).
-        methods: their order settles ties, and the choice itself where nothing was measured.
-        use_labels: whether labelled test video may choose; without, the label-free criterion does.
+        methods: their order breaks ties, and decides alone if nothing was measured.
+        use_labels: whether labelled test video may be used to choose; if not, the label-free criterion is used.
 
     Raises:
-        JobError: there are no jobs, or labels are not to be used and the held-out video of a job was too short for
-            the label-free criterion.
+        JobError: there are no jobs, or `use_labels` is false and the held-out video of a job was too short for the
+            label-free criterion.
     """
     by_label = _by_label(jobs, methods)
     ordered = [finished for seeds in by_label.values() for finished in seeds]
@@ -89,13 +90,13 @@ def choose(jobs: Sequence[FinishedJob], methods: Sequence[str], *, use_labels: b
 
 
 def beats(choice: Choice, champion: Mapping[str, str] | None, standing: float | None = None) -> Verdict:
-    """Say whether a choice is better than the champion.
+    """Decide whether a choice is better than the champion.
 
     Args:
         choice: the best of one camera's finished jobs.
-        champion: tags of the version that serves the camera; none where there is none.
-        standing: the champion's value of the choice's criterion on the data as they are now; none takes the value
-            written on it, which compares only where data and criterion are the same.
+        champion: tags of the version that serves the camera; None if there is none.
+        standing: the champion's value of the same criterion on the current data. None means the value in its tags,
+            which is comparable only if data and criterion are the same.
     """
     if champion is None:
         return Verdict(True, "the camera had no champion")
@@ -105,21 +106,19 @@ def beats(choice: Choice, champion: Mapping[str, str] | None, standing: float | 
         if champion["criterion"] != choice.criterion:
             return Verdict(True, f"the champion was chosen by another criterion ({champion['criterion']})")
     if choice.value is None:
-        return Verdict(True, "nothing was measured that could compare it with the champion")
+        return Verdict(True, "nothing was measured by which to compare it with the champion")
     before = float(champion["criterion_value"]) if standing is None else standing
     numbers = (
-        f"{choice.criterion} {choice.value:.4f} against {before:.4f} of the champion ({champion['method']})"
+        f"{choice.criterion} {choice.value:.4f} against the champion's {before:.4f} ({champion['method']})"
     )
     better = choice.value > before
     return Verdict(better, f"better: {numbers}" if better else f"not better: {numbers}")
 
 
 def _by_label(jobs: Sequence[FinishedJob], methods: Sequence[str]) -> dict[str, list[FinishedJob]]:
-    """Seeds of each method, in the order of `methods`."""
+    """Group the jobs by method, in the order of `methods`."""
     if not jobs:
-        raise JobError(
-            "a champion is chosen among finished jobs and there are none: run `vad benchmark` first."
-        )
+        raise JobError("there are no finished jobs to choose a champion from: run `vad benchmark` first.")
     rank = {label: index for index, label in enumerate(methods)}
     ordered = sorted(jobs, key=lambda one: (rank.get(one.job.label, len(rank)), one.job.label, one.job.seed))
     by_label: dict[str, list[FinishedJob]] = {}
@@ -129,7 +128,7 @@ def _by_label(jobs: Sequence[FinishedJob], methods: Sequence[str]) -> dict[str, 
 
 
 def _by_test_auc(by_label: dict[str, list[FinishedJob]]) -> Choice:
-    """By labelled test video; what is reported is cross-fitted."""
+    """Choose by the AUC on labelled test video; the reported AUC is cross-fitted."""
     candidates = [_candidate(label, seeds) for label, seeds in by_label.items()]
     selection = select(candidates)
     winner = by_label[selection.winner][0]
@@ -160,14 +159,14 @@ def _by_test_auc(by_label: dict[str, list[FinishedJob]]) -> Choice:
         worth=(
             f"AUC {auc:.3f} (`{how}`); {selection.cross_fitted_auc:.3f}"
             + (f" ({low:.3f} to {high:.3f})" if np.isfinite(low) else " (one test video: no interval)")
-            + " cross-fitted, where each test video is scored by the method that wins on the others; "
+            + " cross-fitted, which scores each test video by the method that wins on the others; "
             f"{papers[selection.winner]:.3f} as papers report it (`{PAPERS}`)"
         ),
     )
 
 
 def _by_label_free_auc(by_label: dict[str, list[FinishedJob]]) -> Choice:
-    """Without labels: by how well held-out normal video is told from made-up anomalies."""
+    """Choose without labels, by how well a job separates held-out normal video from pseudo-anomalies."""
     compared = {
         label: float(np.mean([finished.metrics["label_free_auc"] for finished in seeds]))
         for label, seeds in by_label.items()
@@ -184,12 +183,12 @@ def _by_label_free_auc(by_label: dict[str, list[FinishedJob]]) -> Choice:
             "the first seed is registered"
         ),
         reported={"label_free_auc": compared[label]},
-        worth=f"label-free AUC {compared[label]:.3f}; it ranks methods, and says little of real anomalies",
+        worth=f"label-free AUC {compared[label]:.3f}; it ranks methods, and says little about real anomalies",
     )
 
 
 def _by_order(by_label: dict[str, list[FinishedJob]]) -> Choice:
-    """Nothing was measured that could choose."""
+    """Choose the first method, because nothing was measured by which to choose."""
     label = next(iter(by_label))
     return Choice(
         winner=by_label[label][0],
@@ -212,13 +211,13 @@ def _both_classes(finished: FinishedJob) -> bool:
 
 
 def _papers_auc(seeds: Sequence[FinishedJob]) -> float:
-    """Mean over seeds of the headline AUC as papers report it."""
+    """Average the headline AUC as papers report it over seeds."""
     entries = [finished.measured(finished.headline, PAPERS) for finished in seeds]
     return float(np.mean([entry["auc_micro"] for entry in entries if entry is not None]))
 
 
 def _candidate(label: str, seeds: Sequence[FinishedJob]) -> Candidate:
-    """Normalised headline scores of the labelled test frames."""
+    """Collect the normalised headline scores of the labelled test frames."""
     tables = [finished.test_frames().dropna(subset="label") for finished in seeds]
     frames = tables[0]
     video = (frames["camera"] + "/" + frames["video"]).to_numpy(dtype=str)
@@ -230,7 +229,7 @@ def _candidate(label: str, seeds: Sequence[FinishedJob]) -> Candidate:
 def _interval(
     candidates: Sequence[Candidate], selection: Selection, winner: FinishedJob
 ) -> tuple[float, float]:
-    """Bootstrap interval over videos of the cross-fitted AUC, its bounds averaged over seeds."""
+    """Compute a bootstrap interval of the cross-fitted AUC over videos, with bounds averaged over seeds."""
     bounds = []
     for _, pool in cross_fitted_scores(candidates, selection.winners).groupby("seed"):
         measured = frame_metrics(

@@ -1,4 +1,4 @@
-"""What a registered version says of itself: its tags, and its model card."""
+"""Description of a registered version: its tags and its model card."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["model_card", "version_tags"]
 
 
 def version_tags(choice: Choice) -> dict[str, str]:
-    """Tags of the version: which job it is, where it comes from, what it was chosen on, and its threshold."""
+    """Return the tags of a version: its job, its provenance, the criterion of its choice, and its threshold."""
     finished = choice.winner
     job = finished.job
     tags = {
@@ -35,12 +35,12 @@ def version_tags(choice: Choice) -> dict[str, str]:
 
 
 def model_card(choice: Choice) -> str:
-    """The version's description, as Markdown, which MLflow shows on its page.
+    """Return the version's description in Markdown, which MLflow shows on the version's page.
 
-    Why the version serves, or does not, changes later: tags say it (`flows.registry.versions`).
+    The reason why a version serves or not is in its tags, because it changes later (`flows.registry.versions`).
 
     Args:
-        choice: what is registered, and what it was compared with.
+        choice: the registered job, and the jobs that it was compared with.
     """
     finished = choice.winner
     job, threshold = finished.job, finished.metrics["threshold"]
@@ -55,7 +55,7 @@ def model_card(choice: Choice) -> str:
         f"{threshold['false_alarms_per_hour']:g} false alarms per hour on {threshold['hours'] * 60:.1f} "
         "minutes of held-out normal video, without labels"
         + (
-            " (extrapolated: so rare an alarm cannot be seen in so little video)."
+            " (extrapolated: alarms this rare cannot be observed in so little video)."
             if threshold["extrapolated"]
             else "."
         ),

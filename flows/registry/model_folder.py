@@ -1,4 +1,4 @@
-"""A finished job as a model of MLflow: its folder, logged with the job's run, and a version made of it."""
+"""A finished job as an MLflow model: its folder, which is logged with the job's run and registered as a version."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from vad_models.operation.detector import Calibration, load_detector, save_calib
 __all__ = ["log_model"]
 
 _REQUIREMENTS = ("vad-workbench", "torch", "numpy", "pandas", "safetensors", "pydantic")
-"""What the model runs on. Stated, because MLflow's inference of requirements takes minutes."""
+"""Packages that the model needs. They are listed because MLflow's inference of requirements takes minutes."""
 
 
 def log_model(client: MlflowClient, paths: Paths, name: str, choice: Choice) -> ModelVersion:
-    """Log the winner's model with its run, and make it a version of the registered model `name`."""
+    """Log the winner's model with its run, and register it as a version of the model `name`."""
     finished = choice.winner
     job = finished.job
     run_id = log_job(paths, finished)
@@ -68,7 +68,7 @@ def _save(finished: FinishedJob, folder: Path) -> None:
         calibration = Calibration.of(finished.scores, finished.headline, finished.metrics["threshold"])
         save_calibration(calibration, detector)
         with warnings.catch_warnings():
-            # An input example would be a video, stored with every version.
+            # An input example would be a video, which would be stored with every version.
             warnings.filterwarnings("ignore", message=".*input example was not provided.*")
             mlflow.pyfunc.save_model(
                 folder,

@@ -1,6 +1,6 @@
-"""The registered model, as MLflow loads it: code from the installed package, weights as safetensors.
+"""The registered model as MLflow loads it: code from the installed package, weights as safetensors.
 
-MLflow finds this module by the name that the model's `MLmodel` file states and calls `_load_pyfunc`.
+MLflow finds this module by its name in the model's `MLmodel` file, and calls `_load_pyfunc`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,14 @@ __all__ = ["PyfuncDetector", "signature"]
 
 
 class PyfuncDetector:
-    """Scores one video a call.
+    """Scores one video per call.
 
-    `predict` takes a path, or a table with one column: one row that holds a path, or one row a frame, uint8
-    (H, W, C) arrays of the size that the model was trained on. A path names a video file, a folder of
-    frames, or an .npy file of uint8 (T, H, W, C); a video or folder is resized. An array of frames is
-    passed as `pd.DataFrame({"frame": list(frames)})`, for MLflow's signatures know no arrays beside paths.
+    `predict` takes a path, or a table with one column: either one row with a path, or one row per frame, with uint8
+    (H, W, C) arrays of the size that the model was trained on. A path is that of a video file, a folder of frames, or
+    an .npy file of uint8 (T, H, W, C); a video or folder is resized. Pass an array of frames as
+    `pd.DataFrame({"frame": list(frames)})`, because MLflow's signatures do not allow both arrays and paths.
 
-    The answer has one row a scored frame: `frame`, every signal, `score` (deviations above normal),
-    `is_abnormal`.
+    The result has one row per scored frame: `frame`, every signal, `score` (deviations above normal), `is_abnormal`.
     """
 
     def __init__(self, detector: Detector) -> None:
@@ -50,12 +49,12 @@ class PyfuncDetector:
         return self.detector.score(np.stack(cells))
 
     def get_raw_model(self) -> Detector:
-        """What `PyFuncModel.get_raw_model` gives."""
+        """Return the detector, for `PyFuncModel.get_raw_model`."""
         return self.detector
 
 
 def signature(detector: Detector) -> ModelSignature:
-    """What `predict` takes and gives."""
+    """Return the signature of `predict`: its input and its output."""
     signals = [ColSpec(DataType.double, name) for name in detector.method.signals]
     return ModelSignature(
         inputs=Schema([ColSpec(AnyType())]),

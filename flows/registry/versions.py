@@ -1,8 +1,9 @@
-"""Registering a camera's best job, promoting it to `champion`, taking that back, and loading the champion.
+"""Register a camera's best job, promote it to `champion`, roll a promotion back, and load the champion.
 
-Tags of a version say what it is (`flows.registry.model_card`) and what became of it: `promotion` (whether it became the
-champion, and why), `promotion_by` (the person or flow), `champion_since` and `champion_until`, `previous_champion` (the
-version that it replaced, to which a rollback returns) and `withdrawn` (who took it out of service by hand, and why).
+The tags of a version say what it is (`flows.registry.model_card`) and what happened to it: `promotion` (whether it
+became the champion, and why), `promotion_by` (the person or flow), `champion_since` and `champion_until`,
+`previous_champion` (the version that it replaced, to which a rollback returns) and `withdrawn` (who took it out of
+service by hand, and why).
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ __all__ = ["Champion", "Promotion", "challenge", "load_champion", "promote", "re
 
 @dataclass(frozen=True)
 class Promotion:
-    """What became of a version.
+    """Outcome of a request to promote a version.
 
     Attributes:
-        model, version: in the registry.
-        promoted: whether it became the champion now.
+        model, version: name of the model and number of the version in the registry.
+        promoted: whether this request made it the champion.
         reason: why, or why not; one sentence.
     """
 
@@ -49,8 +50,8 @@ class Champion:
     """The model that serves a camera.
 
     Attributes:
-        name, version: in the registry.
-        tags: of the version: method, seed, selected_on, auc, cross_fitted_auc, threshold, ...
+        name, version: name of the model and number of the version in the registry.
+        tags: tags of the version: method, seed, selected_on, auc, cross_fitted_auc, threshold, ...
         model: `model.predict` takes a path or a column of frames, as `flows.registry.pyfunc_model` says.
     """
 
@@ -61,16 +62,17 @@ class Champion:
 
 
 def register(paths: Paths, choice: Choice) -> str:
-    """Make the winner a version of its camera's model, and return its number; no champion is replaced.
+    """Register the winner as a version of its camera's model, and return its number; the champion stays.
 
-    A job that is registered already is found, and what is written on its version is renewed.
+    If the job is already registered, the tags and the model card of its version are updated.
 
     Raises:
         JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
     """
     job = choice.winner.job
     name = model_name(job.dataset, job.camera)
-    with server_errors(paths), alone(paths, f"registry/{name}"):  # two would both find it not yet registered
+    # Under a lock, because otherwise two processes could both register the job.
+    with server_errors(paths), alone(paths, f"registry/{name}"):
         client = connect(paths)
         known = [one for one in versions_of(client, name) if one.tags.get("fingerprint") == job.fingerprint]
         version = known[0] if known else log_model(client, paths, name, choice)
@@ -81,7 +83,7 @@ def register(paths: Paths, choice: Choice) -> str:
 
 
 def challenge(paths: Paths, choice: Choice, by: str, standing: float | None = None) -> Promotion:
-    """Register what was chosen, and promote it if it beats the champion.
+    """Register the winner of a choice, and promote it if it beats the champion.
 
     A refusal is a result, not an error: the version is kept, and its tag `promotion` says why. A version that a person
     took out of service is refused as well.
@@ -90,8 +92,8 @@ def challenge(paths: Paths, choice: Choice, by: str, standing: float | None = No
         paths: of the project.
         choice: the best of one camera's finished jobs.
         by: the person or flow that asks.
-        standing: the champion's value of the choice's criterion on the data as they are now; none takes the value
-            written on it, which compares only where data and criterion are the same.
+        standing: the champion's value of the same criterion on the current data. None means the value in its tags,
+            which is comparable only if data and criterion are the same.
 
     Raises:
         JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
@@ -121,15 +123,15 @@ def challenge(paths: Paths, choice: Choice, by: str, standing: float | None = No
 
 
 def promote(paths: Paths, model: str, version: int, reason: str, by: str) -> Promotion:
-    """Make a version the champion because somebody says so.
+    """Make a version the champion without a comparison.
 
-    The champion before it counts as withdrawn: no comparison brings it back, only a person (`promote`, `rollback`).
+    The previous champion counts as withdrawn: only a person can bring it back (`promote`, `rollback`).
 
     Args:
         paths: of the project.
-        model: name in the registry, as `campus-camera-01`.
-        version: of that model.
-        reason: why, for those who ask later.
+        model: name in the registry, such as `campus-camera-01`.
+        version: number of a version of that model.
+        reason: why; it is written on the version.
         by: the person or flow that decides.
 
     Raises:
@@ -146,27 +148,28 @@ def promote(paths: Paths, model: str, version: int, reason: str, by: str) -> Pro
 
 
 def rollback(paths: Paths, model: str, reason: str, by: str) -> Promotion:
-    """Make the champion's predecessor the champion again, and count the champion as withdrawn.
+    """Make the champion's predecessor the champion again, and mark the current champion as withdrawn.
 
     Args:
         paths: of the project.
-        model: name in the registry, as `campus-camera-01`.
-        reason: why, for those who ask later.
+        model: name in the registry, such as `campus-camera-01`.
+        reason: why; it is written on the versions.
         by: the person or flow that decides.
 
     Raises:
-        JobError: there is no champion, it replaced none, or `MLFLOW_TRACKING_URI` names a server that does not answer.
+        JobError: there is no champion, or it replaced none, or `MLFLOW_TRACKING_URI` names a server that does not
+            answer.
     """
     with server_errors(paths), alone(paths, f"registry/{model}"):
         client = connect(paths)
         champion = champion_of(client, model)
         if champion is None:
-            raise JobError(f"{model} has no champion: `vad model promote` makes a version its champion.")
+            raise JobError(f"{model} has no champion: make a version its champion with `vad model promote`.")
         before = champion.tags.get("previous_champion")
         if before is None:
             raise JobError(
                 f"version {champion.version} of {model} replaced no champion, so there is none to return to: "
-                "`vad model list` shows the versions, `vad model promote` makes one of them the champion."
+                "list the versions with `vad model list`, and make one the champion with `vad model promote`."
             )
         version = _version(client, model, int(before))
         _crown(client, version, champion, reason, by, returns=True)
@@ -203,7 +206,7 @@ def _crown(
     *,
     returns: bool = False,
 ) -> None:
-    """Move the alias to `version` and write on both what happened; one that returns keeps its own predecessor."""
+    """Move the alias to `version` and tag both versions; with `returns`, `version` keeps its own predecessor."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     facts = {"promotion": f"champion: {reason}", "promotion_by": by, "champion_since": now}
     if champion is not None and not returns:
@@ -224,7 +227,7 @@ def _withdraw(client: MlflowClient, champion: ModelVersion | None, reason: str, 
 
 
 def _name_challenger(client: MlflowClient, name: str) -> None:
-    """Give the alias `challenger` to the newest version that is not the champion; take it away where there is none."""
+    """Give the alias `challenger` to the newest version that is not the champion; remove the alias if there is none."""
     champion = champion_of(client, name)
     serving = None if champion is None else champion.version
     others = [one.version for one in versions_of(client, name) if one.version != serving]

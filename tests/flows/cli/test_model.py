@@ -63,7 +63,7 @@ def test_a_person_promotes_and_takes_it_back(registered: Paths) -> None:
     [
         (
             ("promote", "09", "--version", "1", "--reason", "x"),
-            "vad: there is no registered model '09', nor a camera",
+            "vad: there is no registered model '09', and no camera",
         ),
         (
             ("promote", "01", "--version", "9", "--reason", "x"),

@@ -83,7 +83,7 @@ def test_processes_are_the_default_runner() -> None:
 
 def test_an_unknown_runner_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAD_RUNNER", "cluster")
-    with pytest.raises(SettingsError, match="'cluster' is not allowed: it is processes, dask or ray"):
+    with pytest.raises(SettingsError, match="'cluster' is not allowed: it must be processes, dask or ray"):
         slots.task_runner()
 
 

@@ -76,7 +76,9 @@ def test_the_command_line_says_it_without_a_traceback(
     with pytest.raises(SystemExit) as stopped:
         main(["server", "start"])
     assert stopped.value.code == 1
-    assert capsys.readouterr().err == "vad: MLFLOW_PORT = 'abc' is not allowed: it is a port, 1 to 65535.\n"
+    assert (
+        capsys.readouterr().err == "vad: MLFLOW_PORT = 'abc' is not allowed: it must be a port, 1 to 65535.\n"
+    )
 
 
 def test_the_documentation_lists_each_variable_as_it_is() -> None:

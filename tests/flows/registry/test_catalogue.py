@@ -66,7 +66,7 @@ def test_a_model_is_named_by_itself_or_by_its_camera(registered: Paths) -> None:
     ):
         find_model(registered, "01")
     with pytest.raises(
-        JobError, match=r"no registered model '09', nor a camera .* there are park-camera-01, toy"
+        JobError, match=r"no registered model '09', and no camera .* there are park-camera-01, toy"
     ):
         find_model(registered, "09")
 
