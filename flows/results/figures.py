@@ -1,6 +1,6 @@
-"""The figures of a run and of the report: arrays in, matplotlib Figure out, no global state.
+"""Figures of runs and of the report: functions from arrays to a matplotlib Figure, without global state.
 
-Colours are those of Okabe and Ito, which colour-blind readers can tell apart; abnormal is the warm one.
+The colours are those of Okabe and Ito, which colour-blind readers can tell apart; the warm one means abnormal.
 """
 
 from __future__ import annotations
@@ -30,18 +30,19 @@ __all__ = [
 
 NORMAL, ABNORMAL, INK, MUTED, GRID = "#0072B2", "#D55E00", "#1B2733", "#5F6B76", "#E4E8EC"
 SERIES = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#D55E00")
-"""Of several methods or losses in one figure."""
+"""Colours of several methods or losses in one figure."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """A test frame that says something about the method.
+    """A test frame that shows how the method works or fails.
 
     Attributes:
-        title: why it is shown; caption: which frame, and its score.
+        title: why it is shown.
+        caption: which frame it is, and its score.
         frame: uint8 (H, W, C), C = 1 or 3.
-        error: float (h, w), where the score comes from, higher = more abnormal.
-        ceiling: the error that is drawn hottest; one for all examples of a figure, so that they compare.
+        error: error map that the score comes from, float (h, w), higher = more abnormal.
+        ceiling: error that has the hottest colour; the same for all examples of a figure, so that they are comparable.
         abnormal: the label.
     """
 
@@ -54,11 +55,11 @@ class Example:
 
 
 def roc_figure(curves: Mapping[str, pd.DataFrame], notes: Mapping[str, str] | None = None) -> Figure:
-    """ROC curves.
+    """Draw ROC curves.
 
     Args:
         curves: name -> table with columns label (bool, True = abnormal) and score.
-        notes: name -> what the legend adds to it, e.g. the AUC with its interval.
+        notes: name -> text after it in the legend, such as the AUC with its interval.
     """
     figure, axes = _figure(5.2, 4.8)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 4)), label="chance: 0.5")
@@ -78,13 +79,13 @@ def roc_figure(curves: Mapping[str, pd.DataFrame], notes: Mapping[str, str] | No
 def score_figure(
     frames: pd.DataFrame, threshold: float | None = None, unit: str = "score", columns: int = 3
 ) -> Figure:
-    """Score of every frame, one small panel a video, the true abnormal intervals shaded.
+    """Draw the score of every frame, one small panel per video, with the labelled abnormal intervals shaded.
 
     Args:
         frames: columns camera, video, frame, label (missing where unlabelled), score.
-        threshold: drawn where given; in the unit of the scores.
-        unit: what the scores are.
-        columns: panels side by side.
+        threshold: a line to draw, in the unit of the scores; None means no line.
+        unit: unit of the scores.
+        columns: panels per row.
     """
     videos = list(frames.groupby(["camera", "video"], sort=False))
     columns = min(columns, len(videos))
@@ -107,7 +108,7 @@ def score_figure(
         )
         axes.set_xlim(one["frame"].min(), one["frame"].max())
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        # Linear up to the threshold, logarithmic beyond: one spectacular video does not flatten the others.
+        # Linear up to the threshold and logarithmic beyond, so that one extreme video does not flatten the others.
         axes.set_yscale("asinh", linear_width=knee)
         axes.yaxis.set_major_locator(FixedLocator([0, *powers]))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -120,7 +121,7 @@ def score_figure(
 
 
 def histogram_figure(frames: pd.DataFrame, threshold: float | None = None, unit: str = "score") -> Figure:
-    """How the scores of normal and abnormal frames are distributed; columns label and score."""
+    """Draw the distribution of the scores of normal and abnormal frames, from the columns label and score."""
     figure, axes = _figure(5.2, 3.4)
     scores = frames["score"].to_numpy(np.float64)
     low, high = np.quantile(scores, [0.0, 0.995])
@@ -139,7 +140,7 @@ def histogram_figure(frames: pd.DataFrame, threshold: float | None = None, unit:
         axes.axvline(
             threshold, color=INK, linewidth=1, linestyle=(0, (4, 3)), label="threshold, set without labels"
         )
-    axes.set_xlabel(f"{unit}; the last bar holds all beyond")
+    axes.set_xlabel(f"{unit}; the last bar holds all higher scores")
     axes.set_ylabel("share of frames")
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.legend(frameon=False, fontsize=9)
@@ -147,10 +148,10 @@ def histogram_figure(frames: pd.DataFrame, threshold: float | None = None, unit:
 
 
 def history_figure(history: pd.DataFrame) -> Figure:
-    """Losses by epoch, on a logarithmic scale where all are positive; phases are told apart by a line.
+    """Draw losses by epoch, on a logarithmic scale if all are positive; a line separates the phases.
 
     Args:
-        history: one row an epoch: phase, epoch, and one column a loss.
+        history: one row per epoch, with columns phase, epoch, and one per loss.
     """
     figure, axes = _figure(5.2, 3.4)
     losses = (
@@ -192,7 +193,7 @@ def history_figure(history: pd.DataFrame) -> Figure:
 def comparison_figure(
     values: Mapping[str, tuple[float, float, float]], controls: Mapping[str, float]
 ) -> Figure:
-    """AUC by method with its interval, best on top; the controls are lines.
+    """Draw the AUC of each method with its interval, the best on top; the controls are lines.
 
     Args:
         values: method -> (AUC, low, high); NaN bounds draw no interval.
@@ -231,7 +232,7 @@ def comparison_figure(
 
 
 def examples_figure(examples: Sequence[Example], columns: int = 4) -> Figure:
-    """Frames with their error maps laid over them; the frame's border is warm where it is truly abnormal."""
+    """Draw frames under their error maps; frames that are labelled abnormal have a warm border."""
     columns = min(columns, len(examples))
     rows = -(-len(examples) // columns)
     height, width = examples[0].frame.shape[:2]
@@ -252,7 +253,7 @@ def examples_figure(examples: Sequence[Example], columns: int = 4) -> Figure:
 
 
 def _with_heat(example: Example) -> np.ndarray:
-    """The frame in grey, float (H, W, 3) in [0, 1], the error over it, more opaque where it is larger."""
+    """Lay the error over the grey frame, more opaque where it is larger; returns float (H, W, 3) in [0, 1]."""
     grey = np.repeat(example.frame.mean(axis=2, keepdims=True) / 255, 3, axis=2)
     height, width = grey.shape[:2]
     heat = np.clip(example.error / max(example.ceiling, 1e-12), 0, 1)
@@ -272,7 +273,7 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def plain(axes: Axes) -> None:
-    """Light grid, no box."""
+    """Give axes a light grid and no box."""
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
@@ -285,12 +286,12 @@ def plain(axes: Axes) -> None:
 
 
 def series_colours(count: int) -> list[str]:
-    """Colours of `count` curves in one figure."""
+    """Return the colours of `count` curves in one figure."""
     return [SERIES[index % len(SERIES)] for index in range(count)]
 
 
 def _intervals(video: pd.DataFrame) -> list[tuple[int, int]]:
-    """First and last frame of each run of abnormal frames."""
+    """Return the first and last frame of each run of abnormal frames."""
     label = video["label"].fillna(False).to_numpy(dtype=bool)
     frame = video["frame"].to_numpy()
     edges = np.flatnonzero(np.diff(np.concatenate([[0], label.astype(int), [0]])))

@@ -1,4 +1,4 @@
-"""The figures of one finished job, `figures/*.png` in its directory, for its MLflow run and the report."""
+"""Figures of one finished job, `figures/*.png` in its directory, for its MLflow run and the report."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ __all__ = ["pick_examples", "write_job_figures"]
 Z_SCORE = "standard deviations above normal video"
 
 _APART = 25
-"""Frames that two examples of one video are apart at least: neighbours show the same."""
+"""Smallest distance in frames between two examples from one video, because neighbouring frames look the same."""
 
 
 def write_job_figures(finished: FinishedJob, store: FrameStore) -> Path:
     """Draw the figures of a finished job and return their folder.
 
-    `history.png` where there were epochs; `scores.png` where there is test video; where it is labelled also `roc.png`,
-    `histogram.png` and `frames.png`: the worst and the best frames with their error maps.
+    `history.png` is drawn if there were epochs, and `scores.png` if there is test video. Labelled test video also gets
+    `roc.png`, `histogram.png` and `frames.png`, the worst and the best frames with their error maps.
     """
     folder = finished.files.figures
-    # Drawn aside and renamed: a job that is killed here leaves no folder that looks whole.
+    # Drawn in a temporary folder and renamed, so that a job that is killed here leaves no folder that looks complete.
     partial = finished.directory / ".figures.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
@@ -60,7 +60,7 @@ def write_job_figures(finished: FinishedJob, store: FrameStore) -> Path:
 
 
 def _roc(finished: FinishedJob) -> Figure:
-    """ROC of every signal under the headline normalisation."""
+    """Draw the ROC curve of every signal under the headline normalisation."""
     curves, notes = {}, {}
     for signal in finished.signals:
         entry = finished.measured(signal, finished.normalisation)
@@ -71,14 +71,14 @@ def _roc(finished: FinishedJob) -> Figure:
 
 
 def pick_examples(frames: pd.DataFrame, each: int = 4) -> dict[str, pd.DataFrame]:
-    """Frames worth looking at, `each` of a kind: false alarms, misses, and hits.
+    """Pick frames to show: false alarms, misses and hits.
 
     Args:
         frames: labelled test frames: camera, video, frame, label, score.
-        each: how many of a kind.
+        each: how many frames per kind.
 
     Returns:
-        kind -> rows of `frames`, the most telling first; two of one video are some frames apart.
+        kind -> rows of `frames`, the most extreme first; two frames of one video are some distance apart.
     """
     label = frames["label"].to_numpy(dtype=bool)
     kinds = {
@@ -127,7 +127,7 @@ def _examples(finished: FinishedJob, store: FrameStore, frames: pd.DataFrame) ->
 
 
 def _frame_and_error(method: Method, video: Video, frame: int) -> tuple[np.ndarray, np.ndarray]:
-    """The frame, uint8 (H, W, C), and its error map: only the window that scores the frame is run."""
+    """Return the frame, uint8 (H, W, C), and its error map, from the one window that scores the frame."""
     first = frame - method.clip.target
     window = np.array(video.array()[first : first + method.clip.frames])
     maps = score_video(method, window, maps=True).maps

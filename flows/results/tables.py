@@ -1,8 +1,8 @@
 """`results/<dataset>.csv`: what was measured, one row per camera, method, seed, signal and normalisation.
 
-Next to the rows of the jobs stand camera `all` (all test frames, each scored by its camera's model), seed
-`all` (mean over seeds) and two controls that have not seen a pixel. The file is sorted and rounded: a run
-that computes nothing new changes nothing in it.
+In addition to the rows of the jobs there are rows for camera `all` (all test frames, each scored by its camera's
+model), for seed `all` (mean over seeds) and for two controls that see no pixels. The file is sorted and rounded, so
+that a run that computes nothing new leaves it unchanged.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ __all__ = [
 ]
 
 RATES = ("auc_micro", "auc_low", "auc_high", "auc_macro", "eer", "average_precision")
-"""In [0, 1]."""
+"""Columns whose values are in [0, 1]."""
 
 COSTS = {"train_minutes": 2, "params_m": 4, "gflop_per_frame": 4, "fps_train": 1, "fps_score": 1}
-"""What a job costs, and the decimals it is written with."""
+"""Costs of a job, and the number of decimals of each."""
 
 COLUMNS = (
     *(
@@ -61,26 +61,26 @@ COLUMNS = (
 )
 
 _AVERAGED = ("auc_macro", "eer", "average_precision")
-"""Rates of which the mean over seeds is all that is said."""
+"""Rates for which the row of seed `all` has only the mean."""
 
 CONTROLS = ("random", "video_prior")
-"""Methods that know nothing: uniform noise, and each test video's abnormal share."""
+"""Controls that see no pixels: uniform noise, and the abnormal share of each test video."""
 
 _KEY = ["camera", "method", "variant", "signal", "normalisation"]
 
 
 def build_results(jobs: Sequence[FinishedJob]) -> pd.DataFrame:
-    """The table of one dataset's finished jobs, columns `COLUMNS`.
+    """Build the table of one dataset's finished jobs, with the columns `COLUMNS`.
 
-    `auc_low` and `auc_high` are a bootstrap interval over videos in the rows of one seed, and Student's t
-    interval over seeds in rows of seed `all`; where there is one seed only, its row is repeated with its
-    bootstrap interval.
+    `auc_low` and `auc_high` are a bootstrap interval over videos in the rows of a single seed, and Student's t
+    interval over seeds in the rows of seed `all`. If there is only one seed, its row is repeated for seed `all` with
+    its bootstrap interval.
 
     Raises:
         DataError: there are no jobs.
     """
     if not jobs:
-        raise DataError("a result table needs finished jobs and there are none: run `vad benchmark` first.")
+        raise DataError("there are no finished jobs to build a result table from: run `vad benchmark` first.")
     by_training: dict[tuple[str, int], list[FinishedJob]] = {}
     for finished in jobs:
         by_training.setdefault((finished.job.label, finished.job.seed), []).append(finished)
@@ -100,13 +100,13 @@ def build_results(jobs: Sequence[FinishedJob]) -> pd.DataFrame:
 
 
 def write_results(results: pd.DataFrame, path: Path) -> None:
-    """Write the table, atomically; the same table gives the same bytes."""
+    """Write the table atomically; equal tables give equal bytes."""
     with atomic_path(path) as temporary:
         results.to_csv(temporary, index=False, lineterminator="\n")
 
 
 def read_results(path: Path) -> pd.DataFrame:
-    """Read the table; names (camera `01`, seed `all`) stay text, missing numbers are NaN.
+    """Read the table. Names (camera `01`, seed `all`) stay text, and missing numbers are NaN.
 
     Raises:
         DataError: the file is missing.
@@ -119,7 +119,7 @@ def read_results(path: Path) -> pd.DataFrame:
 
 
 def _training_rows(trained: Sequence[FinishedJob]) -> Iterator[dict[str, Any]]:
-    """Rows of one method (or variant) and seed: its jobs, what is pooled from them or told apart in them."""
+    """Yield the rows of one method (or variant) and seed: its jobs, and what is pooled or split from them."""
     for finished in trained:
         named = {
             **_named(finished),
@@ -154,13 +154,13 @@ def _named(finished: FinishedJob) -> dict[str, Any]:
 
 
 def _command(job: Job, **chosen: object) -> str:
-    """What trains and measures the job, and with it all cameras and seeds that are not chosen."""
+    """Return the command that trains and measures the job, for all cameras and seeds unless `chosen` names one."""
     options = {"dataset": job.dataset, "method": job.label, **chosen}
     return " ".join(["vad train", *(f"--{name} {value}" for name, value in options.items())])
 
 
 def _costs(trained: Sequence[FinishedJob]) -> dict[str, float]:
-    """Costs of jobs together: minutes add up, the rest is the mean of networks that are alike."""
+    """Combine the costs of jobs: minutes are summed, and the rest is averaged, because the networks are alike."""
     costs = {name: float(np.mean([finished.metrics[name] for finished in trained])) for name in COSTS}
     return costs | {"train_minutes": costs["train_minutes"] * len(trained)}
 
@@ -173,7 +173,7 @@ def _measured(finished: FinishedJob, scores: pd.DataFrame) -> list[dict[str, Any
 def _metric_rows(
     finished: FinishedJob, named: dict[str, Any], entries: Sequence[dict[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    """A row per entry; one row without rates where there was no labelled video to measure on."""
+    """Yield one row per entry, or one row without rates if there was no labelled video to measure on."""
     if not entries:
         signal, how = finished.headline, finished.normalisation
         yield {
@@ -192,12 +192,12 @@ def _metric_rows(
 def mean_over_seeds(
     group: pd.DataFrame, confidence: float, averaged: Sequence[str] = _AVERAGED
 ) -> dict[str, Any]:
-    """The row of seed `all`.
+    """Build the row of seed `all`.
 
     Args:
-        group: rows that differ in their seed alone.
-        confidence: coverage of Student's t interval of `auc_micro`; one seed keeps its own interval.
-        averaged: other columns that a mean is taken of.
+        group: rows that differ only in their seed.
+        confidence: coverage of Student's t interval of `auc_micro`; a single seed keeps its own interval.
+        averaged: other columns to average.
     """
     first = group.iloc[0]
     row = {**first.to_dict(), "seed": "all", "fingerprint": None}
@@ -205,13 +205,13 @@ def mean_over_seeds(
     row |= {name: group[name].mean() for name in averaged}
     if len(group) > 1:
         mean, low, high = seed_interval(group["auc_micro"].tolist(), confidence)
-        # The t interval knows nothing of the AUC's range.
+        # The t interval ignores that an AUC is in [0, 1].
         row |= {"auc_micro": mean, "auc_low": max(0.0, low), "auc_high": min(1.0, high)}
     return row
 
 
 def _control_rows(jobs: Sequence[FinishedJob]) -> Iterator[dict[str, Any]]:
-    """The controls, for each camera and all together, on the frames of the method that scores the most."""
+    """Yield the controls, per camera and for all together, on the frames of the method that scores the most frames."""
     widest: dict[str, FinishedJob] = {}
     for finished in jobs:
         known = widest.get(finished.job.camera)
@@ -247,7 +247,7 @@ def _rounded(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:
-    """By camera, method, variant and seed (`all` last), the headline signal first."""
+    """Sort by camera, method, variant and seed (`all` last), the headline signal first."""
     order = pd.DataFrame(
         {
             "camera": table["camera"].map(lambda camera: (camera == "all", camera)),

@@ -1,4 +1,4 @@
-"""`results/targets.csv`: the AUC that a method is meant to reach on a dataset, and whether it did."""
+"""`results/targets.csv`: the AUC that a method should reach on a dataset, and whether it did."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Target:
 
     Attributes:
         auc: micro AUC over all cameras, mean over seeds, in [0, 1].
-        normalisation: that it is about.
-        source: who set it.
+        normalisation: the normalisation of the scores.
+        source: who set the target.
     """
 
     auc: float
@@ -31,16 +31,19 @@ class Target:
     source: str
 
     def met_by(self, measured: float) -> bool | None:
-        """Whether a measured AUC reaches the target; none where it is NaN."""
+        """Return whether a measured AUC reaches the target; None if it is NaN."""
         return None if np.isnan(measured) else measured >= self.auc
 
 
 def read_targets(file: Path, dataset: str) -> dict[str, Target]:
-    """Method (or `<method>_<variant>`) -> its target on `dataset`; empty where the file is missing.
+    """Read the targets of a dataset.
 
     Args:
         file: a table with columns dataset, method, normalisation, auc and source.
-        dataset: whose targets are read.
+        dataset: name of the dataset.
+
+    Returns:
+        method (or `<method>_<variant>`) -> its target; empty if the file is missing.
 
     Raises:
         DataError: the file has other columns, names a method twice, or holds a value that is not allowed.

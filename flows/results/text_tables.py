@@ -1,4 +1,4 @@
-"""Result tables as people read them, in README and on the report page: one row per method and signal."""
+"""Result tables for readers, in README and on the report page: one row per method and signal."""
 
 from __future__ import annotations
 
@@ -37,14 +37,16 @@ class ComparisonRow:
     """A method's signal on all cameras, mean over seeds.
 
     Attributes:
-        method: method or variant; signal: `""` for a control; headline: whether the method is judged by it.
+        method: method or variant.
+        signal: name of the signal; `""` for a control.
+        headline: whether the method is judged by this signal.
         control: whether it is a control.
-        seeds: how many.
-        auc: normalisation -> (mean, low, high), of the normalisations that the table has; see `auc_under`.
-        eer, average_precision: under the deployable normalisation; for a control, of its scores.
-        frames_scored: test frames.
+        seeds: number of seeds.
+        auc: normalisation -> (mean, low, high), for the normalisations in the table; see `auc_under`.
+        eer, average_precision: under the deployable normalisation; for a control, of its raw scores.
+        frames_scored: number of test frames.
         train_minutes, params_m, gflop_per_frame, fps_train, fps_score: costs, NaN for a control.
-        target: what the method's headline is meant to reach; none where nothing is set.
+        target: the AUC that the method's headline should reach; None if none is set.
     """
 
     method: str
@@ -64,19 +66,19 @@ class ComparisonRow:
     target: Target | None
 
     def auc_under(self, normalisation: str) -> tuple[float, float, float]:
-        """AUC under a normalisation: mean, low, high; NaN where not measured."""
+        """Return the AUC under a normalisation as mean, low, high; NaN if it was not measured."""
         return self.auc.get(normalisation, (np.nan, np.nan, np.nan))
 
     @property
     def target_met(self) -> bool | None:
-        """Whether the target was reached; none without a target, or where nothing was measured."""
+        """Whether the target was reached; None if there is no target or nothing was measured."""
         if self.target is None:
             return None
         return self.target.met_by(self.auc_under(self.target.normalisation)[0])
 
 
 def overall(results: pd.DataFrame) -> pd.DataFrame:
-    """The rows of camera `all`; where the dataset has one camera, that camera's."""
+    """Return the rows of camera `all`, or of the only camera if the dataset has one."""
     together = results[results["camera"] == "all"]
     return together if len(together) else results
 
@@ -84,12 +86,12 @@ def overall(results: pd.DataFrame) -> pd.DataFrame:
 def comparison_rows(
     results: pd.DataFrame, deployable: str, targets: Mapping[str, Target] | None = None
 ) -> list[ComparisonRow]:
-    """Methods by headline AUC, best first, each with its other signals below it; the controls last.
+    """Rank the methods by headline AUC, best first, each followed by its other signals; the controls come last.
 
     Args:
         results: a dataset's result table.
-        deployable: the normalisation that methods are ranked by, `evaluation.normalisation` of the settings.
-        targets: method -> what its headline is meant to reach.
+        deployable: the normalisation that ranks the methods, `evaluation.normalisation` of the settings.
+        targets: method -> target of its headline.
     """
     table = overall(results)
     means = table[table["seed"] == "all"]
@@ -97,7 +99,7 @@ def comparison_rows(
     for (method, variant, signal), group in means.groupby(["method", "variant", "signal"], sort=False):
         control = method in CONTROLS
         by_normalisation = group.set_index("normalisation")
-        # A control has its raw scores alone, and a method without labelled video one row without rates.
+        # A control has only its raw scores, and a method without labelled video has one row without rates.
         shown = (
             by_normalisation.loc[deployable]
             if deployable in by_normalisation.index
@@ -131,12 +133,12 @@ def comparison_rows(
 
 
 def readme_table(results: pd.DataFrame, deployable: str, targets: Mapping[str, Target] | None = None) -> str:
-    """A Markdown table of the methods by their headline signals, with a line that says what the numbers are.
+    """Return a Markdown table of the methods by their headline signals, with a caption that explains the numbers.
 
     Args:
         results: a dataset's result table.
-        deployable: the normalisation that methods are ranked by.
-        targets: method -> what it is meant to reach; without any there is no such column.
+        deployable: the normalisation that ranks the methods.
+        targets: method -> target; without targets, the table has no such column.
     """
     rows = [row for row in comparison_rows(results, deployable, targets) if row.headline]
     table = pd.DataFrame([_cells(row, deployable) for row in rows])
@@ -148,7 +150,7 @@ def readme_table(results: pd.DataFrame, deployable: str, targets: Mapping[str, T
 
 
 def _cells(row: ComparisonRow, deployable: str) -> dict[str, str]:
-    """A row of README's table, column -> text."""
+    """Return a row of README's table as column -> text."""
     aucs = {deployable: row.auc_under("none" if row.control else deployable), PAPERS: row.auc_under(PAPERS)}
     return {
         "method": f"*{CONTROL_TITLES[row.method]}*" if row.control else row.method,
@@ -167,7 +169,7 @@ def _cells(row: ComparisonRow, deployable: str) -> dict[str, str]:
 
 
 def target_text(row: ComparisonRow) -> str:
-    """`0.90 met` or `0.90 missed`; the number alone where nothing was measured, nothing without a target."""
+    """Format a target as `0.90 met` or `0.90 missed`, or only the number if nothing was measured; empty without one."""
     if row.target is None:
         return ""
     mark = {True: " met", False: " missed", None: ""}[row.target_met]
@@ -175,9 +177,9 @@ def target_text(row: ComparisonRow) -> str:
 
 
 def refresh_readme(readme: Path, dataset: str, table: str) -> bool:
-    """Put `table` between the dataset's markers in README; returns whether anything changed.
+    """Put `table` between the dataset's markers in README; returns whether the file changed.
 
-    The markers are `<!-- results:DATASET -->` and `<!-- /results -->`; without them nothing is done.
+    The markers are `<!-- results:DATASET -->` and `<!-- /results -->`; without them, the file is left as it is.
     """
     if not readme.exists():
         return False
@@ -192,7 +194,7 @@ def refresh_readme(readme: Path, dataset: str, table: str) -> bool:
 
 
 def interval_text(values: Sequence[float]) -> str:
-    """`0.934 (0.921–0.947)`; without an interval the mean alone; nothing for NaN."""
+    """Format a mean with its interval as `0.934 (0.921–0.947)`, or only the mean; empty for NaN."""
     mean, low, high = values
     if np.isnan(mean):
         return ""
@@ -200,7 +202,7 @@ def interval_text(values: Sequence[float]) -> str:
 
 
 def number_text(value: float, decimals: int, unit: str = "") -> str:
-    """A number with its unit; nothing for NaN."""
+    """Format a number with its unit; empty for NaN."""
     return "" if np.isnan(value) else f"{value:.{decimals}f}{unit}"
 
 
@@ -217,7 +219,7 @@ def _caption(results: pd.DataFrame, deployable: str, targets: Mapping[str, Targe
 
 
 def targets_text(targets: Mapping[str, Target]) -> str:
-    """`Targets are the project's own aim, for the AUC under per_video.`; nothing without targets."""
+    """Describe the targets, as in `Targets are the project's own aim, for the AUC under per_video.`; may be empty."""
     kinds = sorted({(target.source, target.normalisation) for target in targets.values()})
     aims = "; ".join(f"{source}, for the AUC under {normalisation}" for source, normalisation in kinds)
     return f"Targets are {aims}." if aims else ""
