@@ -1,1 +1,4 @@
-"""What does MLflow know of a job or a study? `runs.running` opens a job's run, and `runs.fill_run` fills it."""
+"""What does MLflow know about a job or a study?
+
+The way in is `runs.running`, which opens a job's run; `runs.fill_run` then logs the finished job in it.
+"""

@@ -1,4 +1,4 @@
-"""One metric of a dataset's finished jobs, grouped: the table that MLflow's page shows, read from its runs."""
+"""One metric of a dataset's finished jobs, grouped by tags: the table on MLflow's page, read from its runs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from vad_models.errors import JobError, SettingsError
 __all__ = ["HEADLINE", "KEYS", "Comparison", "compare"]
 
 _NAMES = ("method", "variant", "camera", "seed", "profile")
-"""Tags that tell the jobs of a dataset apart."""
+"""Tags that distinguish the jobs of a dataset."""
 
 KEYS = (*_NAMES, "headline", "data_version", "frames_version", "code_version", "git_commit")
-"""Tags of a run that jobs can be grouped by."""
+"""Tags of a run by which jobs can be grouped."""
 
 HEADLINE, _PAPERS = "auc", "auc_papers"
 """The headline AUC as it can be deployed, and as papers report it."""
@@ -27,21 +27,22 @@ HEADLINE, _PAPERS = "auc", "auc_papers"
 _LESS_IS_BETTER = ("eer", "train_minutes", "params_m", "gflop_per_frame", "loss", "holdout_loss")
 
 _PAGE = 1000
-"""Runs that are asked for at once; each comes with all of its metrics."""
+"""Runs per request; each comes with all of its metrics."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A metric, grouped.
+    """A metric, grouped by tags.
 
     Attributes:
         table: one row per group: the keys, `mean`, `n` (runs), `spread` (standard deviation over them, NaN for one),
-            `low` and `high`, and `papers` where the metric is the headline AUC: the mean of what papers report;
-            groups with the same leading keys stand together, the best of them first.
+            `low` and `high`. If the metric is the headline AUC, also `papers`, the mean of the AUC as papers report it.
+            Groups with the same leading keys are next to each other, the best of them first.
         experiment: id of the dataset's experiment.
-        runs: how many are counted.
-        older: how many are not, because the same job was trained again since, from other data, settings or code.
-        without: how many have no such metric, as jobs without labelled test video have no AUC.
+        runs: number of runs that are included.
+        older: number of runs that are left out because the same job was trained again from other data, settings or
+            code.
+        without: number of runs without the metric; jobs without labelled test video have no AUC, for example.
     """
 
     table: pd.DataFrame
@@ -52,19 +53,19 @@ class Comparison:
 
 
 def compare(paths: Paths, dataset: str, by: Sequence[str], metric: str = HEADLINE) -> Comparison:
-    """Group the finished jobs of a dataset by tags of their runs, and average a metric over what is left.
+    """Group the finished jobs of a dataset by tags of their runs, and average a metric within each group.
 
-    Studies' cells are not jobs. Of a job that was trained again only the newest run counts, unless `by` tells the runs
-    apart, as `code_version` does.
+    Cells of studies are not jobs. If a job was trained several times, only its newest run counts, unless `by` has a
+    key that distinguishes the runs, such as `code_version`.
 
     Args:
         paths: of the project.
-        dataset: its name, and that of the experiment.
+        dataset: name of the dataset, and of its experiment.
         by: one or more of `KEYS`.
         metric: a metric of the runs: `auc` (the deployable headline), `fps_score`, `eer/latent/none`, ...
 
     Raises:
-        SettingsError: a key or the metric is not known, or a key is named twice.
+        SettingsError: a key or the metric is unknown, or a key is named twice.
         JobError: no job is finished, or `MLFLOW_TRACKING_URI` names a server that does not answer.
     """
     keys = _checked(by)
@@ -104,12 +105,12 @@ def _checked(by: Sequence[str]) -> list[str]:
         if list(by).count(key) > 1:
             raise SettingsError(f"'{key}' is named twice: name each key once.")
     if not by:
-        raise SettingsError(f"nothing is named to group jobs by; allowed are {', '.join(KEYS)}.")
+        raise SettingsError(f"there is no key to group jobs by: name one or more of {', '.join(KEYS)}.")
     return list(by)
 
 
 def _finished(client: MlflowClient, experiment: str) -> list[Run]:
-    """The runs of finished jobs, the newest first; runs of studies have no fingerprint of their own."""
+    """Return the runs of finished jobs, the newest first; runs of studies have no fingerprint and are left out."""
     runs: list[Run] = []
     token: str | None = None
     while token is None or token:

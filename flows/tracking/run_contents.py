@@ -1,4 +1,4 @@
-"""What a run in MLflow says of its job: tags, parameters, metrics and datasets, as MLflow wants them."""
+"""Contents of a job's run in MLflow: tags, parameters, metrics and datasets, in the form that MLflow needs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _FRAME_METRICS = (
 
 
 def tags_of(job: Job) -> dict[str, str]:
-    """What is known of a job before it is trained."""
+    """Return the tags that are known before a job is trained."""
     return {
         **names_of(job),
         "frames_version": job.data_version,
@@ -50,7 +50,7 @@ def tags_of(job: Job) -> dict[str, str]:
 
 
 def tags_when_finished(finished: FinishedJob) -> dict[str, str]:
-    """What is known of it only then."""
+    """Return the tags that are known only when a job is finished."""
     provenance = read_provenance(finished.directory)
     return {
         "headline": finished.headline,
@@ -60,18 +60,18 @@ def tags_when_finished(finished: FinishedJob) -> dict[str, str]:
 
 
 def evaluation_of(finished: FinishedJob) -> str:
-    """The settings that a job was measured with, as a tag says them."""
+    """Return the evaluation settings that a job was measured with, as the text of a tag."""
     return json.dumps(finished.metrics["evaluation"], sort_keys=True)
 
 
 def params_of(job: Job) -> dict[str, str]:
-    """The settings of a job, flat."""
+    """Return the settings of a job as a flat dictionary."""
     params = {"frames": job.frames, "holdout": job.holdout, "seed": job.seed, **_flatten(job.settings)}
     return {name: str(value) for name, value in params.items()}
 
 
 def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one level, `phases.train.epochs`."""
+    """Flatten nested settings to keys such as `phases.train.epochs`."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping):
@@ -82,10 +82,10 @@ def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def final_metrics(finished: FinishedJob) -> dict[str, float]:
-    """Every number of `metrics.json`, by signal and normalisation, and those of the headline by a bare name.
+    """Return every number of `metrics.json` by signal and normalisation, and those of the headline under short names.
 
-    `auc`, `eer` and the others are of the headline signal under the deployable normalisation; `auc_papers` is its AUC
-    as papers report it.
+    `auc`, `eer` and other short names are of the headline signal under the deployable normalisation; `auc_papers` is
+    its AUC as papers report it.
     """
     numbers = {name: finished.metrics.get(name) for name in _SCALARS}
     for entry in finished.entries:
@@ -101,7 +101,7 @@ def final_metrics(finished: FinishedJob) -> dict[str, float]:
 
 
 def epoch_metrics(history: pd.DataFrame) -> Iterator[tuple[int, str, float]]:
-    """(epoch counted over all phases from 1, name, value) of every loss."""
+    """Yield every loss as (epoch, name, value); epochs count from 1 over all phases."""
     losses = history.drop(columns=["phase", "epoch"], errors="ignore").select_dtypes("number")
     for epoch, row in enumerate(losses.to_dict(orient="records"), start=1):
         for name, value in row.items():
@@ -110,7 +110,7 @@ def epoch_metrics(history: pd.DataFrame) -> Iterator[tuple[int, str, float]]:
 
 
 def dataset_inputs(paths: Paths, job: Job) -> list[DatasetInput]:
-    """The camera's training and test video, with counts."""
+    """Return the camera's training video and test video as datasets, with counts."""
     file = paths.store(job.dataset, job.frames) / "manifest.parquet"
     manifest = pd.read_parquet(file)
     if job.camera != "all":

@@ -1,8 +1,8 @@
-"""MLflow: one experiment per dataset, one run per job; `flows.tracking.study_runs` has those of studies.
+"""Runs of jobs in MLflow: one experiment per dataset, one run per job. Studies have `flows.tracking.study_runs`.
 
-A run is RUNNING while its job is trained, and filled from the job's directory when that is finished, through an
-explicit client: jobs run in several processes at once, and MLflow's "active run" is one per process. The run's
-fingerprint makes it unique: a finished run is found rather than logged again, and one that was cut short is resumed.
+A run is RUNNING while its job is trained, and is filled from the job's directory when the job is finished. All calls
+use an explicit client instead of MLflow's "active run". The fingerprint identifies the run of a job: a finished run is
+not logged again, and an interrupted run is resumed.
 """
 
 from __future__ import annotations
@@ -52,18 +52,18 @@ _PATIENCE = {
 """MLflow's own defaults wait several minutes for a server that is not there."""
 
 _TRIES = 5
-"""Times that a dataset is logged again when another process logs the same one at the same moment."""
+"""Number of attempts to log a dataset that another process logs at the same moment."""
 
 
 def tracking_uri(paths: Paths) -> str:
-    """`MLFLOW_TRACKING_URI` where it is set, else the database under `mlflow/store/`."""
+    """Return `MLFLOW_TRACKING_URI` if it is set, and otherwise the database under `mlflow/store/`."""
     return (
         ServerEnvironment.read().mlflow_tracking_uri or f"sqlite:///{paths.tracking.absolute() / 'mlflow.db'}"
     )
 
 
 def connect(paths: Paths) -> MlflowClient:
-    """A client of the tracking server and its registry; nothing is sent yet."""
+    """Return a client of the tracking server and its registry, without sending a request."""
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)
     uri = tracking_uri(paths)
@@ -74,7 +74,7 @@ def connect(paths: Paths) -> MlflowClient:
 
 @contextmanager
 def server_errors(paths: Paths) -> Iterator[None]:
-    """Turn a server that does not answer, or lets nobody in without a password, into one sentence."""
+    """Turn the errors of a server that does not answer, or that asks for a password, into one sentence."""
     try:
         yield
     except MlflowException as error:
@@ -92,10 +92,10 @@ def server_errors(paths: Paths) -> Iterator[None]:
 
 
 def prepare_tracking(paths: Paths, dataset: str, study: str | None = None) -> str:
-    """Make the database and the experiment where they are missing; returns the experiment's id.
+    """Create the database and the experiment if they are missing; returns the experiment's id.
 
-    Called once before jobs start: several processes that meet a new database would all make its tables. A study has
-    an experiment of its own: its cells are so many that the jobs would not be on the page.
+    Call it once before jobs start, because several processes that find a new database would all create its tables. A
+    study has its own experiment, because its many cells would push the jobs off the page.
 
     Raises:
         JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
@@ -108,7 +108,7 @@ def prepare_tracking(paths: Paths, dataset: str, study: str | None = None) -> st
             return str(experiment.experiment_id)
         local = tracking_uri(paths).startswith("sqlite")
         location = (paths.tracking.absolute() / "artifacts" / name).as_uri() if local else None
-        # The kind makes MLflow's page open on training runs; it would open on traces of language models.
+        # With this kind, MLflow's page shows training runs first, not traces of language models.
         tags = {"mlflow.experimentKind": "custom_model_development", "dataset": dataset}
         try:
             return str(client.create_experiment(name, artifact_location=location, tags=tags))
@@ -120,7 +120,7 @@ def prepare_tracking(paths: Paths, dataset: str, study: str | None = None) -> st
 
 
 def find_finished(paths: Paths, dataset: str, fingerprint: str) -> str | None:
-    """Id of the finished run of the job with this fingerprint; None where there is none."""
+    """Return the id of the finished run of the job with this fingerprint, or None."""
     with server_errors(paths):
         runs = _runs(connect(paths), prepare_tracking(paths, dataset), fingerprint)
         return next((run.info.run_id for run in runs if run.info.status == "FINISHED"), None)
@@ -128,10 +128,10 @@ def find_finished(paths: Paths, dataset: str, fingerprint: str) -> str | None:
 
 @contextmanager
 def running(paths: Paths, job: Job) -> Iterator[Run]:
-    """The job's run: RUNNING while the block runs, until `fill_run` finishes it; one that is finished stays so.
+    """Open the job's run: RUNNING while the block runs, until `fill_run` finishes it. A finished run stays FINISHED.
 
-    It is FAILED when the block raises, and KILLED when it is cut short, by Ctrl-C or by `endings.end`. A
-    process that is killed outright leaves it RUNNING. Whoever trains the job again resumes the same run.
+    The run becomes FAILED if the block raises, and KILLED if Ctrl-C or `endings.end` interrupts it. A process that is
+    killed outright leaves it RUNNING. The same run is resumed when the job is trained again.
 
     Raises:
         JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
@@ -152,7 +152,7 @@ def running(paths: Paths, job: Job) -> Iterator[Run]:
 
 
 def log_job(paths: Paths, finished: FinishedJob) -> str:
-    """Log a finished job as one run and return its id; a job that is already logged is only found.
+    """Log a finished job as one run, unless it is already logged, and return the run's id.
 
     Raises:
         JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
@@ -162,11 +162,11 @@ def log_job(paths: Paths, finished: FinishedJob) -> str:
 
 
 def fill_run(paths: Paths, run: Run, finished: FinishedJob) -> str:
-    """Log a finished job in its `running` run, which is FINISHED then, and return the run's id.
+    """Log a finished job in its `running` run, mark the run FINISHED, and return its id.
 
     The run holds parameters, tags, the dataset, losses by epoch, every metric (`auc`, and by signal and
-    normalisation as `auc_micro/latent/per_video`), and the job's files and figures. One that was measured with
-    other evaluation settings gets the new numbers.
+    normalisation as `auc_micro/latent/per_video`), and the job's files and figures. If the run has the numbers of
+    other evaluation settings, they are replaced.
 
     Raises:
         JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
@@ -185,9 +185,9 @@ def fill_run(paths: Paths, run: Run, finished: FinishedJob) -> str:
 
 
 def _open(client: MlflowClient, experiment: str, job: Job) -> Run:
-    """The finished run of the job, else its unfinished one, else a new one, RUNNING; what lies beside it is deleted.
+    """Find the finished run of the job, else its unfinished run, else create one; delete its other runs.
 
-    There is more than one only where machines train the same job without sharing the project's folder.
+    A job has more than one run only if machines train it without sharing the project's folder.
     """
     runs = _runs(client, experiment, job.fingerprint)
     finished = [run for run in runs if run.info.status == "FINISHED"]
@@ -207,20 +207,20 @@ def _open(client: MlflowClient, experiment: str, job: Job) -> Run:
 
 
 def _close(client: MlflowClient, run_id: str, status: str) -> None:
-    with suppress(MlflowException):  # whoever trains the job again finds the run as it is
+    with suppress(MlflowException):  # the next training of the job resumes the run as it is
         if client.get_run(run_id).info.status == "RUNNING":
             client.set_terminated(run_id, status=status)
 
 
 def _runs(client: MlflowClient, experiment: str, fingerprint: str) -> list[Run]:
-    """The runs of a job, the oldest first."""
+    """Return the runs of a job, the oldest first."""
     wanted = f"tags.fingerprint = '{fingerprint}'"
     return list(client.search_runs([experiment], wanted, order_by=["attributes.start_time ASC"]))
 
 
 def _log_training(client: MlflowClient, paths: Paths, run_id: str, finished: FinishedJob) -> None:
-    """What the fingerprint settles: the video and the losses."""
-    # The losses' own time: an attempt that was cut short while it logged them has logged the same ones.
+    """Log what depends on the fingerprint alone: the video and the losses."""
+    # The losses keep their own time, so that an attempt that was interrupted while it logged them has logged the same.
     then = int(finished.files.history.stat().st_mtime * 1000)
     losses = [Metric(name, value, then, epoch) for epoch, name, value in epoch_metrics(finished.history)]
     tags = [RunTag(*tag) for tag in tags_when_finished(finished).items()]
@@ -229,9 +229,9 @@ def _log_training(client: MlflowClient, paths: Paths, run_id: str, finished: Fin
 
 
 def _log_inputs(client: MlflowClient, run_id: str, inputs: Sequence[DatasetInput]) -> None:
-    """Log the datasets of a run; when two processes log the same new dataset at once, the store refuses the second.
+    """Log the datasets of a run; retry, because the store refuses one of two processes that log the same new dataset.
 
-    Its row is there then, and the next try finds it.
+    The row then exists, and the next attempt finds it.
     """
     for attempt in range(_TRIES):
         try:
@@ -244,7 +244,7 @@ def _log_inputs(client: MlflowClient, run_id: str, inputs: Sequence[DatasetInput
 
 
 def _log_measurement(client: MlflowClient, run_id: str, finished: FinishedJob) -> None:
-    """What the evaluation settings settle too: the metrics, the files, the figures."""
+    """Log what also depends on the evaluation settings: the metrics, the files and the figures."""
     now = _now()
     client.log_batch(
         run_id, metrics=[Metric(name, value, now, 0) for name, value in final_metrics(finished).items()]

@@ -30,11 +30,11 @@ _JOB = ["camera", "method", "variant", "seed", "profile"]
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is varied in steps.
+    """The condition of a study that varies in steps.
 
     Attributes:
-        steps: column with whole numbers, as `severity`.
-        curves: column that names the curves of a job, as `distortion`; None where there is one.
+        steps: column of whole numbers, such as `severity`.
+        curves: column that names the curves of a job, such as `distortion`; None if a job has one curve.
     """
 
     steps: str
@@ -43,14 +43,14 @@ class Sweep:
 
 @dataclass(frozen=True)
 class StudyGrid:
-    """A study of a dataset, as it is measured.
+    """A measured study of a dataset.
 
     Attributes:
         study: `robustness`, `contamination`, ...
-        dataset: its name.
+        dataset: name of the dataset.
         table: one row per job, condition, signal and normalisation.
-        condition: columns that tell the cells of one job apart, and describe them.
-        sweep: which of the conditions is swept, if any is.
+        condition: columns that distinguish the cells of one job, and describe them.
+        sweep: the condition that is swept; None if there is none.
     """
 
     study: str
@@ -70,12 +70,12 @@ class StudyGrid:
             yield rows
 
     def curves(self, of_job: pd.DataFrame) -> list[Metric]:
-        """The job's headline AUC by step, `auc_micro` or `auc_micro/<curve>`."""
+        """Return the job's headline AUC by step, as the metric `auc_micro` or `auc_micro/<curve>`."""
         if self.sweep is None:
             return []
         steps, curves = self.sweep.steps, self.sweep.curves
         points = _headline(of_job).drop_duplicates(list(self.condition))
-        # Cells that differ in something else are no curve.
+        # Cells that differ in something else do not form a curve.
         points = points.drop_duplicates([steps] if curves is None else [curves, steps], keep=False)
         now = int(time.time() * 1000)
         return [
@@ -91,14 +91,14 @@ class StudyGrid:
 
 @dataclass(frozen=True)
 class _Experiment:
-    """Where the runs of a study are made."""
+    """The experiment that holds the runs of a study."""
 
     client: MlflowClient
     id: str
 
     @contextmanager
     def run(self, name: str, tags: Mapping[str, str], parent: str | None = None) -> Iterator[str]:
-        """Id of a new run, which is FINISHED after the block, or FAILED."""
+        """Open a new run, which is FINISHED after the block, or FAILED if it raises; yields its id."""
         under = {} if parent is None else {MLFLOW_PARENT_RUN_ID: parent}
         run = str(self.client.create_run(self.id, run_name=name, tags={**tags, **under}).info.run_id)
         try:
@@ -110,12 +110,12 @@ class _Experiment:
 
 
 def log_grid(paths: Paths, grid: StudyGrid, files: Sequence[Path]) -> str:
-    """Log a study and return its topmost run; an older run of the same study of the dataset is replaced.
+    """Log a study and return its top run; an older run of the same study of the dataset is replaced.
 
     Args:
         paths: of the project.
-        grid: the study, measured.
-        files: artefacts of the topmost run.
+        grid: the measured study.
+        files: artefacts of the top run.
 
     Raises:
         JobError: `MLFLOW_TRACKING_URI` names a server that does not answer.
@@ -135,7 +135,7 @@ def log_grid(paths: Paths, grid: StudyGrid, files: Sequence[Path]) -> str:
 
 
 def _log_job(experiment: _Experiment, grid: StudyGrid, of_job: pd.DataFrame, top: str) -> None:
-    """Log the job's run, with its curves, and its cells below it."""
+    """Log the job's run with its curves, and its cells below it."""
     first = of_job.iloc[0]
     title = f"{label_of(first['method'], first['variant'])}/{first['camera']}/seed{first['seed']}"
     tags = {name: str(first[name]) for name in ("dataset", *_JOB)} | {"study": grid.study}

@@ -1,4 +1,4 @@
-"""Processor, memory, disk, network and GPU of the machine beside a job's losses, as MLflow measures them."""
+"""Load of the machine next to a job's losses: processor, memory, disk, network and GPU, as MLflow measures them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from flows.tracking.runs import tracking_uri
 __all__ = ["system_metrics"]
 
 _INTERVAL = 30
-"""Seconds between samples, where MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL says nothing: some ten numbers each time."""
+"""Default of MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL, seconds between samples of about ten numbers each."""
 
 
 @contextmanager
 def system_metrics(paths: Paths, run_id: str) -> Iterator[None]:
-    """Log `system/...` metrics of the machine with a RUNNING run while the block runs; a resumed run goes on counting.
+    """Log `system/...` metrics in a RUNNING run while the block runs; a resumed run continues their steps.
 
-    They are of the whole machine: jobs that run at once show the same load. A server that does not answer ends them
-    with a warning, not the job.
+    They describe the whole machine, so jobs that run at once show the same load. If the server does not answer, they
+    end with a warning, and the job continues.
     """
-    # It reports each start and end of its thread; what goes wrong it warns of.
+    # MLflow logs each start and end of its thread; only its warnings matter.
     logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
     monitor = SystemMetricsMonitor(
         run_id, sampling_interval=_INTERVAL, resume_logging=True, tracking_uri=tracking_uri(paths)

@@ -113,7 +113,7 @@ def test_more_runs_than_a_page_holds_are_all_read(
     [
         (["methods"], "auc", "cannot be grouped by 'methods'; allowed are method, variant, camera"),
         (["seed", "seed"], "auc", "'seed' is named twice"),
-        ([], "auc", "nothing is named to group jobs by; allowed are method"),
+        ([], "auc", "there is no key to group jobs by: name one or more of method"),
         (["method"], "roc", "no run of toy has a metric 'roc'; there are auc, .*auc_papers, .*fps_score"),
     ],
 )
