@@ -1,3 +1,4 @@
-"""How does raw footage become trained jobs, champions and a report? `flow.benchmark` is the way in; its stages are what
-`dvc.yaml` runs one by one.
+"""How does raw footage become trained jobs, champions and a report?
+
+The way in is `flow.benchmark`; `dvc.yaml` runs its stages one by one.
 """

@@ -1,4 +1,4 @@
-"""Great Expectations' data docs without the network: their pages load scripts and styles from half a dozen hosts."""
+"""Great Expectations' data docs for use without the network; their pages load scripts and styles from several hosts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ th { background: #f2f5f8; } .badge { border-radius: .3rem; padding: .1rem .4rem;
 
 
 def make_offline(docs: Path) -> None:
-    """Take every remote script, style and picture out of the pages below `docs`, and give them a style of their own."""
+    """Remove every remote script, style and picture from the pages below `docs`, and add a local style."""
     for page in docs.rglob("*.html"):
         html = _REMOTE.sub("", page.read_text(encoding="utf-8"))
         page.write_text(html.replace("</head>", f"{_STYLE}</head>", 1), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""From finished jobs to result table, `dvc metrics`, `dvc plots`, and challenges to the champion of each camera."""
+"""Evaluation of finished jobs: result table, `dvc metrics`, `dvc plots`, and challenges to each camera's champion."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def evaluate(project: Project, dataset: str, by: str) -> list[Promotion]:
         by: the person or flow that promotes.
 
     Raises:
-        JobError: no job is finished with the settings and the code as they are now.
+        JobError: no job is finished with the current settings and code.
     """
     paths = project.paths
     jobs = current_jobs(project, dataset)
@@ -56,13 +56,13 @@ def evaluate(project: Project, dataset: str, by: str) -> list[Promotion]:
 def challenge_champions(
     project: Project, jobs: Sequence[FinishedJob], by: str, cameras: Sequence[str] | None = None
 ) -> list[Promotion]:
-    """Let the best of each camera's finished jobs challenge its champion; `benchmark.methods` settles ties.
+    """Let the best of each camera's finished jobs challenge its champion; `benchmark.methods` breaks ties.
 
     Args:
         project: whose jobs these are.
         jobs: of one dataset.
         by: the person or flow that promotes.
-        cameras: none means all that have jobs.
+        cameras: None means all that have jobs.
 
     Raises:
         JobError: a camera has no finished job.
@@ -77,7 +77,7 @@ def challenge_champions(
 
 
 def current_jobs(project: Project, dataset: str) -> list[FinishedJob]:
-    """Finished jobs that the settings, the data and the code as they are now would give again; others are stale."""
+    """Return the finished jobs that match the current settings, data and code; others are stale."""
     found = [
         one for one in finished_jobs(project.paths.runs, dataset) if one.job.label in project.params.methods
     ]
@@ -92,7 +92,7 @@ def current_jobs(project: Project, dataset: str) -> list[FinishedJob]:
 
 
 def _metrics(results: pd.DataFrame, deployable: str) -> dict[str, dict[str, float]]:
-    """Of each method, the headline signal over all cameras and seeds: what `dvc metrics` compares.
+    """Return each method's metrics of the headline signal over all cameras and seeds, for `dvc metrics`.
 
     `auc`, `eer` and `average_precision` are under the deployable normalisation, `auc_papers` under that of the papers.
     """
@@ -109,7 +109,7 @@ def _metrics(results: pd.DataFrame, deployable: str) -> dict[str, dict[str, floa
 
 
 def _write_plots(paths: Paths, dataset: str, jobs: Sequence[FinishedJob]) -> None:
-    """For each method: the ROC of its headline signal over all cameras and seeds, and its mean losses."""
+    """Write, for each method, the ROC of its headline signal over all cameras and seeds, and its mean losses."""
     folder = paths.plots / dataset
     for drawn in ("roc", "training"):
         shutil.rmtree(folder / drawn, ignore_errors=True)
@@ -117,7 +117,7 @@ def _write_plots(paths: Paths, dataset: str, jobs: Sequence[FinishedJob]) -> Non
     for finished in jobs:
         by_label.setdefault(finished.job.label, []).append(finished)
     for label, trained in by_label.items():
-        # What is not learned by gradient has no epochs.
+        # Methods that do not learn by gradient have no epochs.
         histories = [finished.history for finished in trained if len(finished.history)]
         if histories:
             losses = pd.concat(history.assign(step=range(1, len(history) + 1)) for history in histories)
@@ -129,7 +129,7 @@ def _write_plots(paths: Paths, dataset: str, jobs: Sequence[FinishedJob]) -> Non
 
 
 def _roc(frames: pd.DataFrame) -> pd.DataFrame:
-    """The ROC curve at evenly spaced false positive rates, as many as a plot can show."""
+    """Sample the ROC curve at evenly spaced false positive rates, as many as a plot can show."""
     fpr, tpr, _ = roc_curve(frames["label"].to_numpy(bool), frames["score"].to_numpy())
     grid = np.linspace(0, 1, 201)
     return pd.DataFrame({"fpr": grid.round(3), "tpr": np.interp(grid, fpr, tpr).round(4)})

@@ -3,7 +3,7 @@
     ingest -> validate -> derive -> train, score and measure per (method, camera, seed), in parallel
            -> compare -> promote -> report
 
-A job (training, scoring and metrics) is one task: it is what is retried, resumed from its checkpoints, and never
+A job (training, scoring and metrics) is one task. It is retried as a whole, resumed from its checkpoints, and never
 computed twice.
 """
 
@@ -43,17 +43,17 @@ def benchmark(
     seeds: list[int] | None = None,
     root: Path = Path(),
 ) -> None:
-    """Everything for one dataset: validated data, derived frames, trained methods, metrics, champions, report.
+    """Validate a dataset, derive its frames, train and measure methods, promote champions and write the report.
 
     Args:
         dataset: name of a folder in `data/`.
         methods: None means `benchmark.methods` of params.yaml.
         cameras: None means all.
-        seeds: None means the dataset's.
-        root: the folder of the project, or another file than its params.yaml.
+        seeds: None means the seeds of the dataset.
+        root: the folder of the project, or a settings file other than its params.yaml.
 
     Raises:
-        VadError: the data are missing or break a rule, or a job failed; the other jobs are finished then.
+        VadError: the data are missing or break a rule, or a job failed; the other jobs are finished first.
     """
     project = Project.at(root)
     ingest_data(project, dataset)
@@ -72,17 +72,17 @@ def train(
     seeds: list[int] | None = None,
     root: Path = Path(),
 ) -> None:
-    """The training part of `benchmark`: train, score, measure and log.
+    """Train, score, measure and log methods on a dataset: the training part of `benchmark`.
 
     Args:
-        dataset: name of a folder in `data/`, derived.
+        dataset: name of a folder in `data/` whose frames are derived.
         methods: None means `benchmark.methods` of params.yaml.
         cameras: None means all.
-        seeds: None means the dataset's.
-        root: the folder of the project, or another file than its params.yaml.
+        seeds: None means the seeds of the dataset.
+        root: the folder of the project, or a settings file other than its params.yaml.
 
     Raises:
-        VadError: the frames are not derived, or a job failed; the other jobs are finished then.
+        VadError: the frames are not derived, or a job failed; the other jobs are finished first.
     """
     project = Project.at(root)
     train_jobs(project, plan(project, dataset, methods, cameras, seeds))
@@ -132,23 +132,23 @@ def _fingerprint(context: Any, parameters: dict[str, Any]) -> str:
 )
 def train_job(job: Job, project: Project, threads: int, work: Callable[..., object] = run_job) -> str:
     """Train, score, measure and log one job; returns its MLflow run."""
-    # The directory before the slot: who waits for another process to train the same job takes no slot meanwhile.
+    # The directory is locked before the slot is taken, so that waiting for the same job elsewhere occupies no slot.
     with alone_with(job, project):
         if is_finished(job, project):
-            return run(job, project, threads, work)  # only looked up, on no device
+            return run(job, project, threads, work)  # only a look-up, which needs no device
         return in_slot(run, job, project, threads, work)
 
 
 def train_jobs(project: Project, jobs: Sequence[Job], work: Callable[..., object] = run_job) -> None:
-    """Run jobs in parallel; those that are finished are only looked up. Jobs that combine others come after these.
+    """Run jobs in parallel; finished jobs are only looked up. Jobs that combine other jobs run after these.
 
     Args:
-        project: where they lie.
+        project: the project of the jobs.
         jobs: of one dataset.
-        work: of a job; a rehearsal (`flows.capacity.rehearsal`) trains nothing.
+        work: what a job does; a rehearsal (`flows.capacity.rehearsal`) trains nothing.
 
     Raises:
-        JobError: a job failed; the others were finished first.
+        JobError: a job failed; the others are finished first.
     """
     if jobs:
         prepare_tracking(project.paths, jobs[0].dataset)
@@ -159,12 +159,12 @@ def train_jobs(project: Project, jobs: Sequence[Job], work: Callable[..., object
 def _train_at_once(project: Project, jobs: Sequence[Job], work: Callable[..., object]) -> None:
     unfinished = [job for job in jobs if not is_finished(job, project)]
     threads = threads_of_a_job(len(unfinished))
-    # A result that Prefect remembers is of no use when the job's directory is gone: then it is computed again.
+    # If a job's directory is gone, Prefect's cached result is useless, and the job is computed again.
     train_again = train_job.with_options(refresh_cache=True)
     futures = {job.title: train_again.submit(job, project, threads, work) for job in unfinished}
     for job in jobs:
         if job.title not in futures:
-            # What Prefect remembers is a run in MLflow; another server, or a new database, has none of that job.
+            # Prefect's cached result is the id of a run in MLflow, which another server or a new database lacks.
             logged = find_finished(project.paths, job.dataset, job.fingerprint) is not None
             (train_job if logged else train_again)(job, project, threads, work)
     ended: set[str] = set()
@@ -177,7 +177,7 @@ def _train_at_once(project: Project, jobs: Sequence[Job], work: Callable[..., ob
         count = f"{len(failed)} of {len(jobs)} jobs failed" if len(failed) > 1 else f"the job {title} failed"
         first = f", first {title}" if len(failed) > 1 else ""
         raise JobError(
-            f"{count}{first} ({reason.rstrip('.')}); what is finished is kept, so run the same command again."
+            f"{count}{first} ({reason.rstrip('.')}); finished jobs are kept, so run the same command again."
         )
 
 
@@ -186,11 +186,11 @@ def _note(ended: set[str], title: str, _: PrefectFuture[Any]) -> None:
 
 
 def _failure(future: PrefectFuture[Any]) -> str | None:
-    """Why a job failed, in words; None if it did not."""
+    """Return why a job failed, in words, or None if it did not."""
     try:
         outcome = future.result(raise_on_failure=False)
-    except Exception as lost:  # every engine has its own, as BrokenProcessPool and Dask's KilledWorker
-        return f"its process was lost, as when memory runs out: {type(lost).__name__}"
+    except Exception as lost:  # every engine has its own, such as BrokenProcessPool and Dask's KilledWorker
+        return f"its process died, possibly because memory ran out: {type(lost).__name__}"
     if not isinstance(outcome, BaseException):
         return None
     return str(outcome) if isinstance(outcome, VadError) else f"{type(outcome).__name__}: {outcome}"

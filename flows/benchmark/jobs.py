@@ -30,36 +30,36 @@ def plan(
     cameras: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
 ) -> list[Job]:
-    """Every job of the matrix (method, camera, seed); None means all that the settings list.
+    """Return every job of the matrix (method, camera, seed); None means all that the settings list.
 
     Raises:
-        VadError: frames are not derived, or a dataset, method, camera or setting is not known.
+        VadError: frames are not derived, or a dataset, method, camera or setting is unknown.
     """
     if not (project.paths.frames / dataset).exists():
-        open_raw(project.paths, dataset)  # says which datasets there are, if it is the name that is wrong
+        open_raw(project.paths, dataset)  # if the name is wrong, its error lists the datasets
     store_of = cache(partial(project.store_of, dataset))
     return make_jobs(project.params, store_of, dataset, methods or None, cameras or None, seeds or None)
 
 
 def is_finished(job: Job, project: Project) -> bool:
-    """Whether the job's directory holds its numbers already."""
+    """Return whether the job's directory already holds its numbers."""
     return project.files(job).finished_metrics(job, project.params.evaluation) is not None
 
 
 def alone_with(job: Job, project: Project) -> AbstractContextManager[None]:
-    """Hold the job's directory; waits while another process trains the same job."""
+    """Lock the job's directory; waits while another process trains the same job."""
     return alone(project.paths, str(project.directory(job).relative_to(project.paths.root)))
 
 
 def resources(project: Project, threads: int) -> Resources:
-    """What a job may use of this machine: `threads`, and the devices of its slot."""
+    """Return what a job may use of this machine: `threads`, and the devices of its slot."""
     return Resources(threads=threads, devices=devices_per_job(), features=project.paths.features)
 
 
 def run(job: Job, project: Project, threads: int, work: Callable[..., object] = run_job) -> str:
     """Train, score, measure and log a job; returns its MLflow run, which is RUNNING meanwhile.
 
-    What is begun is resumed, what is finished is kept. A rehearsal has other `work` done, with the same arguments.
+    An unfinished job is resumed, and a finished one is kept. A rehearsal passes other `work` with the same arguments.
     """
     files = project.files(job)
     if is_finished(job, project) and files.figures.exists():

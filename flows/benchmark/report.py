@@ -1,7 +1,7 @@
-"""`reports/<dataset>/index.html`: what was measured, on one page that needs no network.
+"""`reports/<dataset>/index.html`: all results on one page, which needs no network.
 
-The page is made from `results/<dataset>.csv`, the directories of the jobs that the table names, and the
-registry. It holds no time stamp: the same results give the same page.
+The page is built from `results/<dataset>.csv`, the directories of the jobs that the table names, and the
+registry. It has no time stamp, so equal results give equal pages.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ from vad_models.jobs.job import label_of
 __all__ = ["write_report"]
 
 FEW_VIDEOS = 5
-"""A camera with fewer test videos has an AUC that says little; the page says so."""
+"""With fewer test videos, a camera's AUC says little, and the page says so."""
 
 JOB_FIGURES = {
     "scores": "Score of every test frame, one panel per video; dashed: the threshold, set without labels.",
-    "frames": "Frames under their error map: false alarms, misses and hits. Orange border: truly abnormal.",
+    "frames": "Frames under their error map: false alarms, misses and hits. Orange border: labelled abnormal.",
     "roc": "ROC of every signal of the method.",
-    "histogram": "How the scores of normal and abnormal test frames are distributed.",
-    "history": "Losses by epoch; the dashed line is on normal video that was held out from training.",
+    "histogram": "Distribution of the scores of normal and abnormal test frames.",
+    "history": "Losses by epoch; dashed: on normal video that was held out from training.",
 }
 
 
@@ -105,13 +105,16 @@ class Camera:
     """A camera's section.
 
     Attributes:
-        name; counts: split -> videos, frames and abnormal frames; few: whether it has few labelled test
-        videos.
-        aucs: method -> (mean, low, high) of the headline signal; prior: AUC of the video-prior control, NaN
-        without.
-        champion: tags of its registered champion, none without; model: its name in the registry.
-        shown: the job whose figures are shown, none without; figures: (name, what it shows, data URI).
-        operation: what an operator would have seen, none without labels.
+        name: name of the camera.
+        counts: split -> videos, frames and abnormal frames.
+        few: whether it has few labelled test videos.
+        aucs: method -> (mean, low, high) of the headline signal.
+        prior: AUC of the video-prior control; NaN if there is none.
+        champion: tags of its registered champion; None if there is none.
+        model: name of its model in the registry.
+        shown: the job whose figures are shown; None if there is none.
+        figures: (name, what it shows, data URI).
+        operation: what an operator would have seen; None without labels.
     """
 
     name: str
@@ -170,7 +173,7 @@ def _counts(videos: pd.DataFrame) -> dict[str, dict[str, int]]:
 
 
 def _camera_aucs(measured: pd.DataFrame, deployable: str) -> dict[str, tuple[float, float, float]]:
-    """Headline AUC of each method under the deployable normalisation, best first."""
+    """Return the headline AUC of each method under the deployable normalisation, best first."""
     chosen = measured[(measured["headline"]) & ~measured["method"].isin(CONTROLS)]
     chosen = chosen[chosen["normalisation"] == deployable].sort_values("auc_micro", ascending=False)
     return {
@@ -186,7 +189,7 @@ def _camera_aucs(measured: pd.DataFrame, deployable: str) -> dict[str, tuple[flo
 def _shown_job(
     jobs: Sequence[FinishedJob], champion: dict[str, str] | None, ranked: Sequence[str]
 ) -> FinishedJob | None:
-    """The champion's job; where it is not among the current ones, the first seed of the best method."""
+    """Return the champion's job or, if it is not among the current jobs, the first seed of the best method."""
     for finished in jobs:
         if champion is not None and finished.job.fingerprint == champion["fingerprint"]:
             return finished
@@ -218,7 +221,7 @@ def _comparison(rows: Sequence[ComparisonRow], deployable: str) -> Figure:
 
 
 def _roc(jobs: Sequence[FinishedJob], rows: Sequence[ComparisonRow], deployable: str) -> Figure:
-    """ROC of each method's headline signal, deployable; the frames of all cameras and seeds are pooled."""
+    """Draw the deployable ROC of each method's headline signal, over the pooled frames of all cameras and seeds."""
     curves, notes = {}, {}
     for row in rows:
         labelled = [one for one in jobs if one.job.label == row.method and one.labelled]
@@ -230,7 +233,7 @@ def _roc(jobs: Sequence[FinishedJob], rows: Sequence[ComparisonRow], deployable:
 
 
 def _provenance(results: pd.DataFrame, jobs: Sequence[FinishedJob]) -> dict[str, str]:
-    """What the numbers come from, each fact once."""
+    """Collect where the numbers come from, each fact once."""
     recorded = [read_provenance(finished.directory) for finished in jobs]
     facts = {
         "code": [entry["git_commit"] for entry in recorded],
@@ -244,7 +247,7 @@ def _provenance(results: pd.DataFrame, jobs: Sequence[FinishedJob]) -> dict[str,
 
 
 def _svg(figure: Figure) -> str:
-    """The figure as a data URI; the same figure gives the same bytes."""
+    """Encode the figure as a data URI; equal figures give equal bytes."""
     buffer = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "vad"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})

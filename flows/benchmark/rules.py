@@ -1,7 +1,7 @@
-"""Rules that a dataset's manifest must keep, as expectations of Great Expectations.
+"""Rules for a dataset's manifest, as expectations of Great Expectations.
 
-A rule is one expectation on one table and the phrase that says what is wrong with a row that breaks it. The tables are
-the manifest itself, and its summaries by camera and for the whole dataset.
+A rule is one expectation on one table, with a phrase that says what is wrong with a row that breaks it. The tables are
+the manifest itself, and its summaries per camera and for the whole dataset.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KEYS = {"videos": ["camera", "split", "video"], "cameras": ["camera"], "dataset"
 
 @dataclass(frozen=True)
 class Rule:
-    """An expectation on a table, and the phrase that says what is wrong with a row, with its columns in braces."""
+    """An expectation on a table, with a phrase that says what is wrong with a row; column names are in braces."""
 
     name: str
     table: str
@@ -31,7 +31,7 @@ class Rule:
 
 
 def rules_of(expected: ExpectedCounts | None, cameras: pd.DataFrame) -> list[Rule]:
-    """Rules for any dataset, then the published counts of a known one."""
+    """Return the rules for any dataset, followed by the published counts of a known one."""
     import great_expectations.expectations as gxe
 
     video = "{split} video {video} of camera {camera}"
@@ -104,7 +104,7 @@ def rules_of(expected: ExpectedCounts | None, cameras: pd.DataFrame) -> list[Rul
 
 
 def _counts(expected: ExpectedCounts, cameras: pd.DataFrame) -> list[Rule]:
-    """The published counts, for the whole dataset and by camera."""
+    """Return rules for the published counts, for the whole dataset and per camera."""
     import great_expectations.expectations as gxe
 
     overall: dict[str, Sequence[int]] = {
@@ -121,7 +121,7 @@ def _counts(expected: ExpectedCounts, cameras: pd.DataFrame) -> list[Rule]:
             f"as many {column.replace('_', ' ')} as published",
             "dataset",
             gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(published)),
-            f"there are {{{column}}}, and {' or '.join(map(str, published))} are published",
+            f"there are {{{column}}}, but {' or '.join(map(str, published))} are published",
         )
         for column, published in overall.items()
     ]
@@ -141,7 +141,7 @@ def _counts(expected: ExpectedCounts, cameras: pd.DataFrame) -> list[Rule]:
                         row_condition=f'camera=="{camera}"',
                         condition_parser="pandas",
                     ),
-                    f"camera {{camera}} has {{{column}}}, and {count} are published",
+                    f"camera {{camera}} has {{{column}}}, but {count} are published",
                 )
             )
     return rules

@@ -1,4 +1,4 @@
-"""The steps of a benchmark as plain functions: what `dvc.yaml`, the command line and the Prefect flow all call."""
+"""Stages of a benchmark as plain functions, which `dvc.yaml`, the command line and the Prefect flow all call."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["derive", "forget_ingest", "ingest", "write_method_settings"]
 
 
 def ingest(paths: Paths, dataset: str) -> RawDataset:
-    """Find the dataset's videos and labels, and write down what was found.
+    """Find the dataset's videos and labels, and record them.
 
-    The pipeline sees footage through the link `footage`, which git keeps and this step makes where it is missing: were
-    `data/` itself a dependency of a stage, DVC would stop on a clone without data at "missing data 'source': data",
-    before this step can say how to get some.
+    The pipeline reads footage through the link `footage`, which Git tracks and this stage creates if it is missing. If
+    `data/` itself were a dependency, DVC would stop in a clone without data at "missing data 'source': data", before
+    this stage can say how to get some.
     """
     raw = open_raw(paths, dataset)
     with suppress(FileExistsError):
@@ -41,18 +41,18 @@ def ingest(paths: Paths, dataset: str) -> RawDataset:
 
 
 def forget_ingest(paths: Paths, dataset: str) -> None:
-    """Remove what an earlier ingest wrote, so that `dvc repro` looks at `data/<dataset>` anew."""
+    """Remove the results of an earlier ingest, so that `dvc repro` reads `data/<dataset>` again."""
     (paths.ingest / f"{dataset}.json").unlink(missing_ok=True)
 
 
 def write_method_settings(project: Project, dataset: str) -> list[Path]:
-    """Write the settings that each method of the benchmark has on a dataset, complete; returns the files.
+    """Write the complete settings of each method of the benchmark on a dataset; returns the files.
 
-    It is what a training depends on in `dvc.yaml`: of a variant, what the changes make of its method's settings; of a
-    method that combines others, theirs as well.
+    The trainings in `dvc.yaml` depend on these files. The file of a variant has its method's settings with the changes
+    applied, and the file of a method that combines others has their settings as well.
 
     Raises:
-        SettingsError: a method is not known, or does not have the dataset's profile.
+        SettingsError: a method is unknown, or does not have the dataset's profile.
     """
     params = project.params
     folder = project.paths.method_settings / dataset
@@ -64,7 +64,7 @@ def write_method_settings(project: Project, dataset: str) -> list[Path]:
 
 
 def derive(project: Project, dataset: str) -> list[Path]:
-    """Decode and resize every video, once for each frame size in the settings; returns the frame stores' folders.
+    """Decode and resize every video, once per frame size in the settings; returns the folders of the frame stores.
 
     Raises:
         DataError: the dataset was not validated, a frame cannot be read, or the disk is full.

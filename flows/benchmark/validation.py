@@ -1,6 +1,6 @@
-"""Great Expectations over the manifest: what must hold before anything is trained.
+"""Validation of the manifest with Great Expectations, before anything is trained.
 
-`flows.benchmark.rules` lists the rules; here the tables that they are about are made and checked.
+`flows.benchmark.rules` lists the rules; this module builds the tables that they apply to, and checks them.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ __all__ = ["Violation", "check", "validate"]
 
 @dataclass(frozen=True)
 class Violation:
-    """A row that breaks a rule: the rule's name, and a phrase that says where and what."""
+    """A row that breaks a rule: the name of the rule, and a phrase that says what is wrong where."""
 
     rule: str
     phrase: str
 
 
 def validate(paths: Paths, dataset: str) -> Path:
-    """Decode the whole dataset, check what was found, and write manifest, report and data docs; returns the manifest.
+    """Decode the whole dataset, check it, and write manifest, report and data docs; returns the manifest.
 
     Raises:
-        DataError: a rule is broken. Report and data docs are written, the manifest is not, so that nothing goes on.
+        DataError: a rule is broken. Report and data docs are written, but not the manifest, so no later stage runs.
     """
     raw = open_raw(paths, dataset)
     folder = paths.validation / dataset
@@ -81,7 +81,7 @@ def check(manifest: pd.DataFrame, dataset: str, docs: Path) -> list[Violation]:
 
 
 def _by_camera(manifest: pd.DataFrame) -> pd.DataFrame:
-    """One row per camera: videos of each split, test frames, abnormal frames, distinct frame sizes."""
+    """Build one row per camera: videos of each split, test frames, abnormal frames, distinct frame sizes."""
     rows = []
     for camera, videos in manifest.groupby("camera", sort=True):
         test = videos[videos["split"] == "test"]
@@ -101,7 +101,7 @@ def _by_camera(manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def _overall(manifest: pd.DataFrame, dataset: str) -> pd.DataFrame:
-    """One row: counts of the dataset. Without labels the abnormal share is NaN, which expectations pass over."""
+    """Build one row with counts of the dataset. Without labels, the abnormal share is NaN, which expectations skip."""
     train, test = (manifest[manifest["split"] == split] for split in ("train", "test"))
     labelled = int(test.loc[test["labelled"], "frames"].sum())
     abnormal = int(test["abnormal_frames"].sum())
@@ -122,10 +122,10 @@ def _overall(manifest: pd.DataFrame, dataset: str) -> pd.DataFrame:
 
 
 def _run(rules: Sequence[Rule], tables: dict[str, pd.DataFrame], docs: Path) -> list[list[dict[str, Any]]]:
-    """For each rule, the rows that break it; data docs are written to `docs`."""
+    """Return the rows that break each rule, and write data docs to `docs`."""
     import great_expectations as gx
 
-    # It tells, at INFO, of the temporary folder of every context.
+    # At INFO, Great Expectations logs the temporary folder of every context.
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
@@ -151,7 +151,7 @@ def _run(rules: Sequence[Rule], tables: dict[str, pd.DataFrame], docs: Path) -> 
             batch_parameters={"dataframe": table},
             result_format={"result_format": "COMPLETE", "unexpected_index_column_names": KEYS[name]},
         )
-        # Results come in an order of their own; an expectation's id ties each to its rule.
+        # Results come in a different order; the id of an expectation identifies its rule.
         by_id = {result.expectation_config.id: result for result in outcome.results}
         for index, expectation in zip(mine, suite.expectations, strict=True):
             broken[index] = _broken_rows(by_id[expectation.id], table, KEYS[name])
@@ -161,7 +161,7 @@ def _run(rules: Sequence[Rule], tables: dict[str, pd.DataFrame], docs: Path) -> 
 
 
 def _broken_rows(result: Any, table: pd.DataFrame, keys: list[str]) -> list[dict[str, Any]]:
-    """Rows of `table` that a failed expectation names."""
+    """Return the rows of `table` that a failed expectation names."""
     if result.success:
         return []
     if "unexpected_index_list" not in result.result:

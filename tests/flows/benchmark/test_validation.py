@@ -66,9 +66,9 @@ def test_unlabelled_footage_breaks_no_rule(manifest: pd.DataFrame, tmp_path: Pat
 def test_counts_of_a_known_dataset_are_those_published(manifest: pd.DataFrame, tmp_path: Path) -> None:
     said = phrases(manifest, tmp_path, "shanghaitech")
 
-    assert "there are 2, and 330 are published" in said
-    assert "there are 2, and 13 are published" in said
-    assert "camera 01 has 1, and 83 are published" in said
+    assert "there are 2, but 330 are published" in said
+    assert "there are 2, but 13 are published" in said
+    assert "camera 01 has 1, but 83 are published" in said
 
 
 def test_data_docs_ask_nothing_of_the_network(manifest: pd.DataFrame, tmp_path: Path) -> None:
