@@ -45,15 +45,15 @@ __all__ = [
 ]
 
 MOST_OVERHEAD = 2.0
-"""Seconds of orchestration a job, the project's own target: docs/scale.md."""
+"""Seconds of orchestration per job, the project's own target: docs/scale.md."""
 
 LEAST_EFFICIENCY = 0.85
-"""Of two slots, the project's own target: docs/scale.md."""
+"""Efficiency of two slots, the project's own target: docs/scale.md."""
 
 
 @dataclass(frozen=True)
 class RecordedCamera:
-    """What a camera has recorded: counts of videos, and of the frames of all test videos."""
+    """The recordings of a camera: counts of videos, and of the frames of all test videos."""
 
     training_videos: int
     test_videos: int
@@ -75,22 +75,22 @@ SHANGHAITECH = (
     RecordedCamera(15, 10, 3_274),
     RecordedCamera(7, 0, 0),
 )
-"""The cameras of ShanghaiTech Campus (Luo et al. 2017), as its files are named."""
+"""The cameras of ShanghaiTech Campus (Luo et al. 2017), with the names in its files."""
 
 _TRAINING_FRAMES = 274_515 // 330
-"""Of a training video of ShanghaiTech, on average."""
+"""Average frames of a training video of ShanghaiTech."""
 
 SEEDS = (0, 1, 2, 3)
-"""As many as in the papers."""
+"""As many seeds as in the papers."""
 
 
 def rehearsal_project(
     root: Path, params: Params, cameras: Sequence[RecordedCamera] = SHANGHAITECH
 ) -> Project:
-    """A project in `root` with one dataset, of which there is a manifest and no video.
+    """Create a project in `root` with one dataset that has a manifest but no video.
 
-    Its name is new each time: on a server that others use, its runs are nobody else's. It is trained with the settings
-    of the dataset `default`, from four seeds.
+    The dataset gets a new name each time, so that its runs are separate on a server that others use. It is trained with
+    the settings of the dataset `default`, from four seeds.
     """
     name = f"rehearsal-{uuid.uuid4().hex[:8]}"
     settings = params.dataset("default").model_copy(update={"seeds": SEEDS})
@@ -109,7 +109,7 @@ def rehearsal_project(
 
 
 def dataset_of(project: Project) -> str:
-    """Name of the one dataset of a rehearsal's project."""
+    """Return the name of the one dataset of a rehearsal's project."""
     (name,) = project.params.datasets
     return name
 
@@ -143,16 +143,16 @@ def _manifest_rows(dataset: str, camera: str, footage: RecordedCamera) -> list[d
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What a flow of jobs that take a known time took; all times in seconds.
+    """Measured times of a flow whose jobs take a known time; all times in seconds.
 
     Attributes:
-        jobs: how many.
-        slots: jobs at once.
-        seconds: that each job takes by itself.
-        wall: of the whole flow.
-        start: until the first job began: processes start and import.
+        jobs: number of jobs.
+        slots: number of jobs at once.
+        seconds: time that each job takes by itself.
+        wall: time of the whole flow.
+        start: time until the first job began, in which processes start and import.
         flow_cpu: processor time of this process, which runs the flow.
-        server_cpu: processor time of the Prefect server; none where another process started it.
+        server_cpu: processor time of the Prefect server; None if another process started it.
     """
 
     jobs: int
@@ -165,27 +165,27 @@ class Rehearsal:
 
     @property
     def ideal(self) -> float:
-        """What it would take if nothing but the jobs took time."""
+        """Time of the flow if only the jobs took time."""
         return self.jobs * self.seconds / self.slots
 
     @property
     def overhead(self) -> float:
-        """Seconds a job that are not the job's own."""
+        """Seconds of orchestration per job."""
         return (self.wall - self.ideal) / self.jobs
 
     @property
     def efficiency(self) -> float:
-        """Share of the time that the slots worked."""
+        """Share of the time in which the slots were busy."""
         return self.ideal / self.wall
 
     @property
     def in_slot(self) -> float:
-        """Seconds that a job keeps its slot from others, beside its own; the start of the flow does not count."""
+        """Seconds for which a job occupies its slot in addition to its own time, without the start of the flow."""
         return (self.wall - self.start) * self.slots / self.jobs - self.seconds
 
 
 def run_rehearsal(project: Project, jobs: Sequence[Job], seconds: float) -> Rehearsal:
-    """Run jobs that take `seconds` each as `vad train` runs its own.
+    """Run jobs that take `seconds` each, in the way `vad train` runs jobs.
 
     Raises:
         JobError: a job failed.
@@ -208,7 +208,7 @@ def run_rehearsal(project: Project, jobs: Sequence[Job], seconds: float) -> Rehe
 
 
 def process_seconds() -> float:
-    """Seconds to start a process that can train, and to end it: what a job on a GPU pays for one of its own."""
+    """Measure the seconds to start and end a process that can train, which each job on a GPU needs."""
     started = time.perf_counter()
     with ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_parent) as process:
         process.submit(_nothing).result()
@@ -216,11 +216,11 @@ def process_seconds() -> float:
 
 
 def _nothing() -> None:
-    """What a process has to import before it can do this, it also needs for a training."""
+    """Do nothing; a process that can call this has imported everything that a training needs."""
 
 
 def tracking_seconds(project: Project, jobs: Sequence[Job]) -> float:
-    """Seconds to log one of `jobs`, none of which has run yet: one process, one job after the other."""
+    """Measure the seconds to log one job in MLflow, in one process, one job after the other; none has run before."""
     for job in jobs:
         directory = project.directory(job)
         rehearse(job, None, directory, project.params.evaluation, seconds=0.0)
@@ -233,7 +233,7 @@ def tracking_seconds(project: Project, jobs: Sequence[Job]) -> float:
 
 
 def servers_in_words(project: Project) -> str:
-    """Where the runs of Prefect and of MLflow are kept."""
+    """Describe where the runs of Prefect and of MLflow are stored."""
     url, uri = ServerEnvironment.read().prefect_api_url, tracking_uri(project.paths)
     prefect = "a server of its own, SQLite" if _own_server() else f"the server {url}"
     mlflow = "SQLite" if uri.startswith("sqlite") else f"the server {uri}"
@@ -241,7 +241,7 @@ def servers_in_words(project: Project) -> str:
 
 
 def _own_server() -> psutil.Process | None:
-    """The Prefect server that this process has started."""
+    """Return the Prefect server that this process has started, or None."""
     children = psutil.Process().children()
     return next(
         (one for one in children if one.cmdline()[:3] == [sys.executable, "-m", "flows.servers.local"]), None

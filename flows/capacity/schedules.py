@@ -1,4 +1,4 @@
-"""Scale on paper: how long matrices of jobs take on any number of slots, by list scheduling of measured seconds."""
+"""Computed schedules: how long matrices of jobs take on any number of slots, by list scheduling of measured seconds."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ __all__ = ["Costs", "Matrix", "Schedule", "make_matrix", "measured_costs", "sche
 
 @dataclass(frozen=True)
 class Costs:
-    """What methods cost on the machine that measured them, by label.
+    """Costs of methods, on the machine that measured them, by label.
 
     Attributes:
         training: seconds of one training.
-        scoring: frames scored a second.
+        scoring: frames scored per second.
     """
 
     training: Mapping[str, float]
     scoring: Mapping[str, float]
 
     def job(self, label: str, test_frames: int) -> float:
-        """Seconds of a training, and of scoring the test video."""
+        """Return the seconds to train a job and score its test video."""
         return self.training[label] + test_frames / self.scoring[label]
 
     def cell(self, labels: Iterable[str], test_frames: int) -> float:
-        """Seconds of a cell of a grid: the test video scored by each of `labels`, from every seed."""
+        """Return the seconds of a cell of a grid, in which each of `labels` scores the test video from every seed."""
         return len(SEEDS) * sum(test_frames / self.scoring[label] for label in labels)
 
 
 def measured_costs(results: Path, method_of: Mapping[str, str]) -> Costs:
-    """Costs from a result table, mean over its jobs; a variant that is not in it costs what its method does.
+    """Read costs from a result table, averaged over its jobs; a variant that is missing has the costs of its method.
 
     Args:
         results: `results/<dataset>.csv`.
-        method_of: label wanted -> the method that it is, or whose variant it is.
+        method_of: label of a method or variant -> its method.
 
     Raises:
         DataError: there is no such file.
@@ -71,8 +71,8 @@ class Matrix:
     """Every method and variant on every camera from every seed, and the grid of the robustness study.
 
     Attributes:
-        stages: seconds of each job, in the order of the flow; those that combine others come after these.
-        cells: seconds of each cell of the grid, which is scored on trained models.
+        stages: seconds of each job, in the order of the flow; jobs that combine other jobs are in a later stage.
+        cells: seconds of each cell of the grid, which is scored with trained models.
     """
 
     stages: tuple[tuple[float, ...], ...]
@@ -84,7 +84,7 @@ class Matrix:
 
 
 def make_matrix(params: Params, costs: Costs, cameras: Sequence[RecordedCamera]) -> Matrix:
-    """The matrix of `cameras`."""
+    """Build the matrix of `cameras`."""
     profile = params.dataset("default").profile
     combine = {label for label in params.methods if params.method_settings(label, profile).get("members")}
     stages = tuple(
@@ -111,9 +111,9 @@ class Schedule:
 
     Attributes:
         wall: seconds until the last job has ended.
-        slots: jobs at once.
-        efficiency: share of the time that the slots worked.
-        queued: share of the time that they waited for what only one job can do at a time.
+        slots: number of jobs at once.
+        efficiency: share of the time in which the slots were busy.
+        queued: share of the time in which they waited for work that only one job can do at a time.
     """
 
     wall: float
@@ -129,21 +129,21 @@ def schedule(
     overhead: float = 0.0,
     serial: float = 0.0,
 ) -> Schedule:
-    """Give each job, in the order of the flow, to the slot that is free first.
+    """Assign each job, in the order of the flow, to the slot that is free first.
 
     Args:
-        stages: seconds of each job; a stage begins when the one before has ended.
-        slots: jobs at once.
+        stages: seconds of each job; a stage begins when the previous one has ended.
+        slots: number of jobs at once.
         start: seconds before the first job begins.
-        overhead: seconds that each job keeps its slot beside its own.
-        serial: of these, seconds at the job's end that no two jobs may take at the same time.
+        overhead: seconds for which each job occupies its slot in addition to its own.
+        serial: the part of `overhead`, at a job's end, that only one job can take at a time, in seconds.
     """
     now, queued = start, 0.0
     for stage in stages:
         waiting = iter(stage)
         ready = [now + seconds + overhead - serial for seconds in islice(waiting, slots)]
         heapq.heapify(ready)
-        while ready:  # the one that is ready first ends first, as one takes its turn after the other
+        while ready:  # the job that is ready first ends first, because jobs take turns in the serial part
             at = heapq.heappop(ready)
             queued += max(0.0, now - at)
             now = max(now, at) + serial
