@@ -1,3 +1,5 @@
-"""What runs for a camera in service? One flow per file: `scoring` of its videos, `promote` its best job or a named
-version, `retrain` on new footage.
+"""What runs for a camera in service?
+
+The way in is one flow per file: `scoring.score` scores videos, `promote.promote` promotes the best job or a named
+version, and `retrain.retrain` trains again on new footage.
 """

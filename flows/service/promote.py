@@ -1,4 +1,4 @@
-"""Champions on request: by comparison, as the benchmark chooses them, or a version that somebody names."""
+"""Promotion on request: of the best job, by the comparison that the benchmark uses, or of a version that is named."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def promote(
 
     Args:
         dataset: name of a folder in `data/`, with finished jobs.
-        cameras: default: all that have finished jobs; with `version`, exactly one.
-        version: a version of the camera's model that becomes the champion without comparison; default: compare.
-        reason: why that version; required with `version`, and not allowed without.
-        root: the folder of the project, or another file than its params.yaml.
+        cameras: None means all that have finished jobs; with `version`, exactly one.
+        version: a version of the camera's model that becomes the champion without a comparison; None means compare.
+        reason: why that version; required with `version`, and not allowed without it.
+        root: the folder of the project, or a settings file other than its params.yaml.
 
     Raises:
         SettingsError: `version` without a reason or without exactly one camera, or a reason without `version`.
@@ -42,17 +42,17 @@ def promote(
     log = get_run_logger()
     if version is None:
         if reason is not None:
-            raise SettingsError(
-                "a reason is written on a version that somebody names: give `version` as well."
-            )
+            raise SettingsError("a `reason` is only for a version that is named: give `version` as well.")
         promotions = challenge_champions(project, current_jobs(project, dataset), _BY, cameras)
         if not promotions:
             raise JobError(f"no job of {dataset} is finished: run `vad benchmark --dataset {dataset}`.")
     else:
         if cameras is None or len(cameras) != 1:
-            raise SettingsError(f"version {version} is of one camera's model: name exactly one in `cameras`.")
+            raise SettingsError(f"version {version} needs exactly one camera: name it in `cameras`.")
         if not reason:
-            raise SettingsError(f"version {version} replaces a champion without comparison: give a `reason`.")
+            raise SettingsError(
+                f"version {version} would replace a champion without comparison: give a `reason`."
+            )
         promotions = [promote_version(project.paths, model_name(dataset, cameras[0]), version, reason, _BY)]
     for promotion in promotions:
         log.info("%s version %s: %s", promotion.model, promotion.version, promotion.reason)

@@ -1,7 +1,6 @@
-"""Cameras in service: train again on new footage, and replace the champions that are beaten on it.
+"""Retraining of cameras in service on new footage, and replacement of the champions that are beaten on it.
 
-New footage has no labels, so the champion is measured again next to what was trained again, on the same held-out normal
-video.
+New footage has no labels, so the champion and the newly trained jobs are measured on the same held-out normal video.
 """
 
 from __future__ import annotations
@@ -41,18 +40,18 @@ def retrain(
     cameras: list[str] | None = None,
     root: Path = Path(),
 ) -> None:
-    """Take in new footage, train again what it made stale, and promote only what beats the champion on it.
+    """Ingest new footage, train the jobs that it made stale, and promote only those that beat the champion on it.
 
-    A camera whose footage, settings and code are as they were is only looked up.
+    Jobs of a camera whose footage, settings and code are unchanged are only looked up.
 
     Args:
         dataset: name of a folder in `data/`, into which cameras record.
-        methods: default: `benchmark.methods` of params.yaml.
-        cameras: default: all.
-        root: the folder of the project, or another file than its params.yaml.
+        methods: None means `benchmark.methods` of params.yaml.
+        cameras: None means all.
+        root: the folder of the project, or a settings file other than its params.yaml.
 
     Raises:
-        VadError: the data break a rule, a job failed, or held-out video is too short to compare on.
+        VadError: the data break a rule, a job failed, or held-out video is too short for a comparison.
     """
     project = Project.at(root)
     ingest_data(project, dataset)
@@ -71,13 +70,13 @@ def challenge_champion(project: Project, jobs: Sequence[Job]) -> None:
 
 
 def challenge_on_holdout(paths: Paths, jobs: Sequence[Job]) -> Promotion:
-    """Promote the best of one camera's finished jobs if it beats the champion on the held-out video that there is now.
+    """Promote the best of one camera's finished jobs if it beats the champion on the current held-out video.
 
-    The champion may have been trained on some of that video, which favours it: it is not replaced lightly.
+    The champion may have been trained on some of that video, which favours it, so it is not replaced lightly.
 
     Raises:
-        JobError: held-out video is too short to compare on.
-        DataError: frames of the size that the champion sees are no longer derived.
+        JobError: held-out video is too short for a comparison.
+        DataError: frames of the champion's size are no longer derived.
     """
     finished = [read_finished(job.directory(paths.runs)) for job in jobs]
     choice = choose(finished, [job.label for job in jobs], use_labels=False)
@@ -87,21 +86,21 @@ def challenge_on_holdout(paths: Paths, jobs: Sequence[Job]) -> Promotion:
         return challenge(paths, choice, _BY)
     name, version = model_name(job.dataset, job.camera), tags["version"]
     if tags["fingerprint"] == job.fingerprint:
-        # What is written on it stays: it may have been chosen by a better criterion.
+        # Its tags stay as they are, because it may have been chosen by a better criterion.
         return Promotion(name, version, False, f"version {version} is the champion already")
     champion = load_champion(paths, job.dataset, job.camera)
     detector: Detector = champion.model.get_raw_model()
     standing = label_free_auc(detector.method, _held_out(paths, job, detector.method.clip))
     if standing is None:
         raise JobError(
-            f"held-out video of camera {job.camera} of {job.dataset} is too short to measure the champion on: "
+            f"the held-out video of camera {job.camera} of {job.dataset} is too short to measure the champion: "
             "add normal video of this camera."
         )
     return challenge(paths, choice, _BY, standing)
 
 
 def _held_out(paths: Paths, job: Job, clip: ClipSpec) -> list[np.ndarray]:
-    """Normal video of the job's camera that is kept out of training, as another model's windows see it."""
+    """Return the normal video of the job's camera that is held out of training, in the windows of another model."""
     store = FrameStore(paths.store(job.dataset, str(clip.size)))
     cameras = store.cameras if job.camera == "all" else [job.camera]
     return [

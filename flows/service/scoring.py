@@ -1,4 +1,4 @@
-"""Scoring: videos of a camera, by its champion, with the events that an operator would be shown."""
+"""Scoring of a camera's videos by its champion, with the events that an operator would be shown."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def score(
     out: Path = Path("scores"),
     root: Path = Path(),
 ) -> None:
-    """Score videos with the model that serves their camera: `<camera>.parquet` a row a frame, `<camera>-events.csv`.
+    """Score videos with their camera's champion: `<camera>.parquet`, one row per frame, and `<camera>-events.csv`.
 
     Args:
-        dataset: the camera's, with a champion in the registry.
-        camera: its name.
-        videos: a video file, a folder of frames, or a folder of video files; default: the camera's test video in
+        dataset: the camera's dataset.
+        camera: name of a camera that has a champion in the registry.
+        videos: a video file, a folder of frames, or a folder of video files; None means the camera's test video in
             `data/`.
         out: folder; the files go into `<out>/<dataset>/`.
-        root: the folder of the project, or another file than its params.yaml.
+        root: the folder of the project, or a settings file other than its params.yaml.
 
     Raises:
         VadError: the camera has no champion, or there is no video that can be scored.
@@ -57,17 +57,17 @@ def score(
 
 @task(task_run_name="{name}", cache_policy=NO_CACHE, **RETRIES)
 def score_video(champion: Champion, name: str, source: Path) -> pd.DataFrame:
-    """What the champion says of one video, with the name of the video."""
+    """Score one video with the champion; the table has a column with the name of the video."""
     scores: pd.DataFrame = champion.model.predict(str(source))
     scores.insert(0, "video", name)
     return scores
 
 
 def _sources(project: Project, dataset: str, camera: str, videos: Path | None) -> dict[str, Path]:
-    """Name -> file or folder of each video.
+    """Return name -> file or folder of each video.
 
     Raises:
-        DataError: there are none.
+        DataError: there are no videos.
     """
     if videos is None:
         raw = open_raw(project.paths, dataset)
