@@ -1,3 +1,4 @@
-"""Which settings of a method are better, asked without labels? `sweep.run_sweep` is the way in; `notebook` keeps what
-was tried, and `trial` does a single one.
+"""Which settings of a method are better, measured without labels?
+
+The way in is `sweep.run_sweep`; `trial` runs a single trial, and `notebook` stores the trials.
 """

@@ -1,8 +1,8 @@
 """The notebook of trials: Optuna's database `trials/optuna.db`, which Git ignores.
 
-One study of Optuna per camera, method and yardstick: its trials were asked the same questions about the same frames,
-so they compare. A trial keeps the settings that it tried, all its verdicts and, if it failed, the sentence that says
-why.
+There is one Optuna study per camera, method and yardstick. Its trials are comparable, because they are measured with
+the same pseudo-anomalies on the same frames. A trial stores its settings, all its verdicts and, if it failed, the
+reason in one sentence.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from vad_models.jobs.trial import GROUPS, KINDS, yardstick_version
 __all__ = ["COLUMNS", "OBJECTIVE", "Question", "headline_auc", "open_study", "read_notebook", "record"]
 
 OBJECTIVE = "none"
-"""Normalisation of the AUC that counts: scores as they are, as a model in service has them."""
+"""Normalisation of the AUC that counts: raw scores, as a model in service has them."""
 
 COLUMNS = (
     *("dataset", "camera", "method", "held_out", "yardstick", "number", "state", "auc"),
@@ -45,28 +45,28 @@ COLUMNS = (
         "error",
     ),
 )
-"""Of `read_notebook`. `auc` is that of all kinds together, which a sweep maximises."""
+"""Columns of `read_notebook`. `auc` is the AUC of all kinds of anomalies together, which a sweep maximises."""
 
 _HEARTBEAT_SECONDS = 15
 _SILENCE_SECONDS = 60
-"""After which a trial is given up whose process says nothing any more."""
+"""Time without a heartbeat after which a trial counts as failed."""
 
 _BUSY_SECONDS = 60
-"""That a process waits while others write to the database."""
+"""Time that a process waits while others write to the database."""
 
 optuna.logging.set_verbosity(
     optuna.logging.ERROR
-)  # it would log each trial, and a traceback of each that fails
+)  # otherwise Optuna logs each trial, and a traceback for each that fails
 
 
 @dataclass(frozen=True)
 class Question:
-    """What all trials of a study are asked.
+    """What all trials of a study have in common.
 
     Attributes:
         dataset, camera, method: of the trials.
-        held_out: one of so many normal videos is held out.
-        yardstick: 8 hexadecimal digits; equal where the anomalies and the camera's frames are.
+        held_out: one in this many normal videos is held out.
+        yardstick: 8 hexadecimal digits, equal if and only if the pseudo-anomalies and the camera's frames are equal.
     """
 
     dataset: str
@@ -86,9 +86,9 @@ class Question:
 
 
 def open_study(paths: Paths, question: Question) -> optuna.Study:
-    """The study of a question, made where it is missing."""
+    """Open the study of a question; create it if it is missing."""
     paths.trials.mkdir(parents=True, exist_ok=True)
-    with alone(paths, "trials"):  # two processes would both make the tables
+    with alone(paths, "trials"):  # otherwise two processes could both create the tables
         study = optuna.create_study(
             storage=_storage(paths), study_name=question.name, direction="maximize", load_if_exists=True
         )
@@ -98,7 +98,7 @@ def open_study(paths: Paths, question: Question) -> optuna.Study:
 
 
 def record(trial: optuna.Trial, job: Job, outcome: Trial) -> None:
-    """Write what a trial found into the notebook."""
+    """Write the outcome of a trial to the notebook."""
     verdicts = outcome.verdicts.round(4).astype(object)
     found = {
         "verdicts": verdicts.where(verdicts.notna(), None).to_dict("records"),
@@ -113,25 +113,25 @@ def record(trial: optuna.Trial, job: Job, outcome: Trial) -> None:
 
 
 def headline_auc(outcome: Trial, label: str) -> float:
-    """AUC of a method's headline signal over all kinds of anomalies: what a sweep maximises.
+    """Return the AUC of a method's headline signal over all kinds of anomalies, which a sweep maximises.
 
     Raises:
-        JobError: it is not a number.
+        JobError: the AUC is not a number.
     """
     row = _headline(outcome.verdicts, label)
     if pd.isna(row["all"]):
-        raise JobError(f"{label} has no AUC: its scores of the held-out video are not numbers.")
+        raise JobError(f"{label} has no AUC: its scores on the held-out video are not numbers.")
     return float(row["all"])
 
 
 def read_notebook(paths: Paths, dataset: str, method: str | None = None) -> pd.DataFrame:
-    """All trials of a dataset, columns `COLUMNS`, question by question, the best first.
+    """Read all trials of a dataset, with the columns `COLUMNS`, question by question, the best first.
 
-    Among them is a row of `frame_difference`, which learns nothing: its `state` says so, and its `number` is -1. The
-    `state` of a trial is `complete`, `running`, `waiting` or `fail`.
+    Each question also has a row of `frame_difference`, which learns nothing: its `state` says so, and its `number` is
+    -1. The `state` of a trial is `complete`, `running`, `waiting` or `fail`.
 
     Raises:
-        DataError: there is none.
+        DataError: there are no trials.
     """
     rows: list[dict[str, Any]] = []
     if (paths.trials / "optuna.db").exists():
@@ -144,7 +144,7 @@ def read_notebook(paths: Paths, dataset: str, method: str | None = None) -> pd.D
     if not rows:
         tried = dataset if method is None else f"{method} on {dataset}"
         raise DataError(
-            f"no settings of {tried} have been tried: `vad trial METHOD --dataset {dataset}` tries some."
+            f"no settings of {tried} have been tried: try some with `vad trial METHOD --dataset {dataset}`."
         )
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"seed": "Int64"})
 
@@ -179,7 +179,7 @@ def _aucs(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _headline(verdicts: pd.DataFrame, label: str) -> dict[str, Any]:
-    """The row of a method that counts: its headline signal, as it is."""
+    """Return the row of a method that counts: its headline signal without normalisation."""
     chosen = verdicts["headline"].astype(bool) & (verdicts["normalisation"] == OBJECTIVE)
     return cast("dict[str, Any]", verdicts[chosen & (verdicts["method"] == label)].iloc[0].to_dict())
 

@@ -1,4 +1,4 @@
-"""What a sweep varies: a setting of a method that takes one of several values, or any value of a range."""
+"""Search space of a sweep: settings of a method that take one of several values, or any value in a range."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _RANGE = re.compile(rf"({'|'.join(_KINDS)})\(([^,()]+),([^,()]+)\)")
 
 @dataclass(frozen=True)
 class Choices:
-    """A setting that takes one of `values`, each as YAML."""
+    """A setting that takes one of `values`, which are in YAML."""
 
     key: str
     values: tuple[str, ...]
 
     @property
     def name(self) -> str:
-        """As it is written. Optuna wants another name for other choices."""
+        """The setting as written, with its choices, because Optuna needs a different name for different choices."""
         return f"{self.key}={'|'.join(self.values)}"
 
     @property
     def first(self) -> str:
-        """The change that the first value is, `key=value`."""
+        """The first value as a change, `key=value`."""
         return f"{self.key}={self.values[0]}"
 
     def suggest(self, trial: Trial) -> str:
@@ -45,7 +45,7 @@ class Choices:
 class Range:
     """A setting from `low` to `high`.
 
-    `uniform`: drawn evenly. `log`: evenly in the logarithm. `int`: a whole number, drawn evenly.
+    `uniform` is drawn evenly, `log` evenly in the logarithm, and `int` evenly among whole numbers.
     """
 
     key: str
@@ -59,7 +59,7 @@ class Range:
 
     @property
     def first(self) -> str:
-        """The change that the lowest value is, `key=value`."""
+        """The lowest value as a change, `key=value`."""
         return f"{self.key}={self._text(self.low)}"
 
     def suggest(self, trial: Trial) -> str:
@@ -80,7 +80,7 @@ def parse_varied(text: str) -> Varied:
     """Read `key=A|B|C`, `key=uniform(LOW,HIGH)`, `key=log(LOW,HIGH)` or `key=int(LOW,HIGH)`.
 
     Raises:
-        SettingsError: it is none of these.
+        SettingsError: the text has none of these forms.
     """
     key, equals, values = (part.strip() for part in text.partition("="))
     if (found := _RANGE.fullmatch(values)) is not None and equals and key:
@@ -88,14 +88,14 @@ def parse_varied(text: str) -> Varied:
     choices = tuple(choice.strip() for choice in values.split("|"))
     if not key or not equals or len(choices) < 2 or not all(choices) or len(set(choices)) < len(choices):
         raise SettingsError(
-            f"--sweep {text} is not allowed: it is key=A|B with two or more values, key=log(LOW,HIGH), "
-            "key=uniform(LOW,HIGH) or key=int(LOW,HIGH); one value is said with --set."
+            f"--sweep {text} is not allowed: it must be key=A|B with two or more values, key=log(LOW,HIGH), "
+            "key=uniform(LOW,HIGH) or key=int(LOW,HIGH); use --set for a single value."
         )
     return Choices(key, choices)
 
 
 def combinations(space: Sequence[Varied]) -> int | None:
-    """How many settings there are to try; None if a range has no end of them."""
+    """Count the combinations of settings to try; None if there is a range, which has too many to list."""
     count = 1
     for varied in space:
         if isinstance(varied, Range):
@@ -109,12 +109,12 @@ def _range(text: str, key: str, kind: str, low: str, high: str) -> Range:
         bounds = float(low), float(high)
     except ValueError:
         raise SettingsError(
-            f"--sweep {text} is not allowed: the bounds of {kind} are numbers, such as log(1e-4,1e-2)."
+            f"--sweep {text} is not allowed: the bounds of {kind} must be numbers, such as log(1e-4,1e-2)."
         ) from None
     whole = kind != "int" or all(bound.is_integer() for bound in bounds)
     if not bounds[0] < bounds[1] or (kind == "log" and bounds[0] <= 0) or not whole:
-        needs = {"log": "above 0, ", "int": "whole numbers, "}.get(kind, "")
+        needs = {"log": "above 0 and ", "int": "whole numbers and "}.get(kind, "")
         raise SettingsError(
-            f"--sweep {text} is not allowed: the bounds of {kind} are {needs}the lower one first."
+            f"--sweep {text} is not allowed: the bounds of {kind} must be {needs}in ascending order."
         )
     return Range(key, kind, *bounds)

@@ -1,6 +1,6 @@
-"""Sweeps: trials of many settings of a method, proposed by Optuna, until as many are done as are wanted.
+"""Sweeps: trials of many settings of a method, which Optuna proposes, until the wanted number is done.
 
-Several processes may work on one sweep, and a sweep that is interrupted goes on where it was. A single try is a sweep
+Several processes can work on one sweep, and an interrupted sweep continues where it stopped. A single trial is a sweep
 that varies nothing.
 """
 
@@ -35,7 +35,7 @@ __all__ = ["Sweep", "plan_sweep", "run_sweep"]
 log = logging.getLogger(__name__)
 
 _RANGES = 20
-"""Trials of a sweep over a range, unless it says how many."""
+"""Default number of trials of a sweep over a range."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Sweep:
     """Settings of a method to try on one camera.
 
     Attributes:
-        job: of the settings that every trial has.
-        fixed: how these differ from those in its file, each `key=value`.
-        space: what is varied.
-        trials: how many in all, those that are done already among them.
-        held_out: one of so many normal videos is held out.
+        job: the job with the settings that all trials share.
+        fixed: how these differ from the settings in the method's file, each `key=value`.
+        space: the settings that vary.
+        trials: total number of trials, including those that are already done.
+        held_out: one in this many normal videos is held out.
     """
 
     job: Job
@@ -62,7 +62,7 @@ class Sweep:
 
     @property
     def key(self) -> str:
-        """Equal for the same sweep with the same seed, data and code; the number of trials does not count."""
+        """Identifier of the sweep: equal for equal settings, seed, data and code, whatever the number of trials."""
         content = json.dumps([self.job.fingerprint, sorted(varied.name for varied in self.space)])
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
@@ -78,18 +78,18 @@ def plan_sweep(
     trials: int | None,
     held_out: int,
 ) -> Sweep:
-    """A sweep whose settings there are.
+    """Plan a sweep, and check that its settings exist.
 
     Args:
-        project: where the frames and the settings are.
-        dataset: its name.
+        project: the project with the frames and the settings.
+        dataset: name of the dataset.
         method: label of a method or variant.
-        camera: None means the first one, or `all` where the dataset's settings say so.
-        seed: of everything random, what Optuna proposes included.
-        fixed: settings that all trials have, each `key=value`.
-        varied: settings that differ from trial to trial, as `parse_varied` reads them.
-        trials: how many; None means every combination, or 20 where a range is varied.
-        held_out: one of so many normal videos is held out.
+        camera: None means the first one, or `all` if the dataset's settings say so.
+        seed: seed of everything random, including Optuna's proposals.
+        fixed: settings that all trials share, each `key=value`.
+        varied: settings that differ between trials, in the form that `parse_varied` reads.
+        trials: number of trials; None means every combination, or 20 if a range is varied.
+        held_out: one in this many normal videos is held out.
 
     Raises:
         SettingsError: a setting or its value is not allowed.
@@ -102,12 +102,13 @@ def plan_sweep(
         other = plan([*fixed, one.first])
         if other.frames != job.frames:
             raise SettingsError(
-                f"--sweep {one.name} is not allowed: other frames are other questions, so try each with --set."
+                f"--sweep {one.name} is not allowed: trials on different frames are not comparable, so try each value "
+                "with --set."
             )
     keys = [change.partition("=")[0] for change in fixed] + [one.key for one in space]
     for key in keys:
         if keys.count(key) > 1 and any(one.key == key for one in space):
-            raise SettingsError(f"--sweep {key} is not allowed: {key} is set or varied already.")
+            raise SettingsError(f"--sweep {key} is not allowed: {key} is already set or varied.")
     most = combinations(space)
     wanted = trials or most or _RANGES
     return Sweep(job, tuple(fixed), space, wanted if most is None else min(wanted, most), held_out)
@@ -116,15 +117,15 @@ def plan_sweep(
 def run_sweep(
     project: Project, sweep: Sweep, report: Callable[[FrozenTrial], None] | None = None
 ) -> list[FrozenTrial]:
-    """Run trials until the sweep has as many as it wants; what fails is recorded, and the sweep goes on.
+    """Run trials until the sweep has the wanted number; a failed trial is recorded, and the sweep continues.
 
     Args:
-        project: where the frames and the notebook are.
-        sweep: what is tried.
-        report: told about each trial that this process has run.
+        project: the project with the frames and the notebook.
+        sweep: the sweep to run.
+        report: called with each trial that this process has run.
 
     Returns:
-        The trials of the sweep, in the order in which they began. Those that failed earlier were tried again.
+        The trials of the sweep, in the order in which they began. Trials that failed earlier are tried again.
 
     Raises:
         JobError: every trial failed.
@@ -146,9 +147,9 @@ def run_sweep(
 
 
 def _own(study: optuna.Study, sweep: Sweep, begun: int) -> list[FrozenTrial]:
-    """The sweep's trials: done, under way, waiting, or failed since the study had `begun` trials.
+    """Return the sweep's trials that are done, running, waiting, or failed since the study had `begun` trials.
 
-    What failed before that is tried again; what was interrupted has no sentence, and is tried again too.
+    Trials that failed before that are tried again, and so are interrupted trials, which have no reason recorded.
     """
     trials = [
         trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get("sweep") == sweep.key
@@ -162,14 +163,16 @@ def _own(study: optuna.Study, sweep: Sweep, begun: int) -> list[FrozenTrial]:
 
 
 def _reserve(project: Project, study: optuna.Study, sweep: Sweep, begun: int) -> bool:
-    """Put the next trial of the sweep into the queue; False if nothing is left to do."""
-    with alone(project.paths, "trials"):  # two processes would both take the last one
+    """Queue the next trial of the sweep; returns False if nothing is left to do."""
+    with alone(project.paths, "trials"):  # otherwise two processes could both take the last trial
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             optuna.storages.fail_stale_trials(study)
         own = _own(study, sweep, begun)
         if len(own) >= sweep.trials:
-            return any(trial.state == TrialState.WAITING for trial in own)  # whoever queued it may be dead
+            return any(
+                trial.state == TrialState.WAITING for trial in own
+            )  # the process that queued it may be dead
         values = _next_combination(sweep, own) if combinations(sweep.space) is not None else {}
         about = {
             "sweep": sweep.key,
@@ -182,7 +185,7 @@ def _reserve(project: Project, study: optuna.Study, sweep: Sweep, begun: int) ->
 
 
 def _next_combination(sweep: Sweep, own: list[FrozenTrial]) -> dict[str, str]:
-    """A combination that none of the trials has; the seed says in which order."""
+    """Return a combination that none of the trials has; the seed determines the order."""
     choices = cast("tuple[Choices, ...]", sweep.space)
     names = [one.name for one in choices]
     every = list(itertools.product(*(one.values for one in choices)))
@@ -194,11 +197,11 @@ def _next_combination(sweep: Sweep, own: list[FrozenTrial]) -> dict[str, str]:
 
 
 def _try(project: Project, question: Question, trial: optuna.Trial) -> float:
-    """Run a trial of any sweep of the question, as its attributes say it."""
+    """Run a trial of any sweep of the question; the trial's attributes say which settings it has."""
     about = trial.user_attrs
     if "sweep" not in about:
-        raise optuna.TrialPruned("another process took what was queued")
-    # Each trial draws by itself: what is proposed does not depend on who has run the others, or in how many goes.
+        raise optuna.TrialPruned("another process took the queued trial")
+    # Each trial has its own random generator: proposals do not depend on which processes ran the others, or when.
     state = np.random.SeedSequence([about["seed"], trial.number]).generate_state(1)
     trial.study.sampler = optuna.samplers.TPESampler(seed=int(state[0]))
     changes = [*about["set"], *(parse_varied(text).suggest(trial) for text in about["varied"])]

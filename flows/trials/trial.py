@@ -1,4 +1,4 @@
-"""A trial of settings (`vad_models.jobs.trial`) in a project: which method with which settings."""
+"""A trial (`vad_models.jobs.trial`) in a project: which method is tried with which settings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from vad_models.settings import changed
 __all__ = ["YARDSTICK", "Trial", "plan_trial", "run_trial"]
 
 YARDSTICK = "frame_difference"
-"""Method that learns nothing: what a number is worth."""
+"""Method that learns nothing, for comparison."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Trial:
 
     Attributes:
         verdicts: AUCs of the method's signals and of the yardstick's, columns `vad_models.jobs.trial.COLUMNS`.
-        minutes: of training.
-        frames_per_second: scored, for the headline signal.
-        trained, held_out: videos.
+        minutes: minutes of training.
+        frames_per_second: frames scored per second, for the headline signal.
+        trained, held_out: number of videos.
     """
 
     verdicts: pd.DataFrame
@@ -50,16 +50,16 @@ class Trial:
 def plan_trial(
     project: Project, dataset: str, method: str, camera: str | None, seed: int, changes: Sequence[str]
 ) -> Job:
-    """The job of a trial.
+    """Plan the job of a trial.
 
     Args:
-        project: where the frames and the settings are.
-        dataset: its name.
+        project: the project with the frames and the settings.
+        dataset: name of the dataset.
         method: label of a method or variant.
-        camera: None means the first one, or `all` where the dataset's settings say so.
-        seed: of everything random in training.
-        changes: settings of the method that differ from those in its file, each `key=value` or `group.key=value`
-            with the value as YAML.
+        camera: None means the first one, or `all` if the dataset's settings say so.
+        seed: seed of everything random in training.
+        changes: settings that differ from those in the method's file, each `key=value` or `group.key=value`, with the
+            value in YAML.
 
     Raises:
         SettingsError: the method combines others, or a setting or its value is not allowed.
@@ -80,13 +80,13 @@ def plan_trial(
     )
     if job.members:
         raise SettingsError(
-            f"{method} combines trained methods and has nothing to try: try one of {', '.join(job.members)}."
+            f"{method} combines trained methods and has no settings to try: try one of {', '.join(job.members)}."
         )
     return job
 
 
 def run_trial(project: Project, job: Job, every: int) -> Trial:
-    """Train the job's method on its normal video less one of every `every`, and ask what it can tell in those."""
+    """Train the job's method without one in every `every` normal videos, and measure it on these."""
     store = project.store(job)
     video = footage(job, store, every)
     with progress_bar(f"training {job.title}") as progress:
@@ -99,10 +99,10 @@ def run_trial(project: Project, job: Job, every: int) -> Trial:
 
 
 def _change(change: str) -> tuple[str, Any]:
-    """Key and value of `key=value` or `group.key=value`.
+    """Parse `key=value` or `group.key=value`.
 
     Raises:
-        SettingsError: it is not of that form, or the value is not YAML.
+        SettingsError: the text does not have that form, or the value is not YAML.
     """
     name, equals, text = change.partition("=")
     if not equals or not all(name.split(".")):
@@ -112,4 +112,4 @@ def _change(change: str) -> tuple[str, Any]:
     try:
         return name, yaml.safe_load(text)
     except yaml.YAMLError:
-        raise SettingsError(f"--set {change}: {text!r} is not a value of YAML: quote it.") from None
+        raise SettingsError(f"--set {change}: {text!r} is not valid YAML: quote it.") from None

@@ -149,7 +149,7 @@ def test_a_trial_that_fails_is_recorded_with_its_sentence_and_the_sweep_goes_on(
         "clip=4": None,
         "clip=5": "no video is long enough.",
         "clip=6": "ZeroDivisionError: division by zero",
-        "clip=7": "conv_ae has no AUC: its scores of the held-out video are not numbers.",
+        "clip=7": "conv_ae has no AUC: its scores on the held-out video are not numbers.",
     }
     assert [trial.number for trial in told] == [0, 1, 2, 3]
     listed = read_notebook(project.paths, "blobs")
@@ -249,8 +249,8 @@ def test_what_the_next_process_queued_is_run_by_whoever_comes(project: Project, 
     [
         (["clips=4|5"], [], r"clips is not a setting"),
         (["training.epoch=int(1,2)"], [], r"training\.epoch is not a setting"),
-        (["clip=4|5", "clip=6|7"], [], "--sweep clip is not allowed: clip is set or varied already"),
-        (["clip=4|5"], ["clip=4"], "--sweep clip is not allowed: clip is set or varied already"),
+        (["clip=4|5", "clip=6|7"], [], "--sweep clip is not allowed: clip is already set or varied"),
+        (["clip=4|5"], ["clip=4"], "--sweep clip is not allowed: clip is already set or varied"),
         (["frames=64x96x1|32x48x1"], [], "frames"),
     ],
 )

@@ -49,7 +49,7 @@ def test_the_camera_is_the_first_or_the_one_that_is_named(project: Project) -> N
         ("clip", r"--set clip is not of the form key=value"),
         ("training..epochs=5", r"--set training\.\.epochs=5 is not of the form key=value"),
         ("clip.frames=5", r"--set: clip\.frames is not a setting, for clip is one value, 4"),
-        ("channels=[8", r"--set channels=\[8: '\[8' is not a value of YAML"),
+        ("channels=[8", r"--set channels=\[8: '\[8' is not valid YAML"),
     ],
 )
 def test_a_setting_that_is_not_allowed_is_said(project: Project, change: str, sentence: str) -> None:
