@@ -235,7 +235,7 @@ def tracking_seconds(project: Project, jobs: Sequence[Job]) -> float:
 def servers_in_words(project: Project) -> str:
     """Describe where the runs of Prefect and of MLflow are stored."""
     url, uri = ServerEnvironment.read().prefect_api_url, tracking_uri(project.paths)
-    prefect = "a server of its own, SQLite" if _own_server() else f"the server {url}"
+    prefect = "its own server, SQLite" if _own_server() else f"the server {url}"
     mlflow = "SQLite" if uri.startswith("sqlite") else f"the server {uri}"
     return f"Prefect: {prefect}. MLflow: {mlflow}."
 

@@ -1,6 +1,6 @@
-"""The command line `vad`: every step of the workbench, and what to do when one fails.
+"""What can a user type? The command line `vad`, with one file per group of commands.
 
-Modules here import what a command needs inside the command: `vad --help` answers at once.
+The way in is `main`. Commands import what they need inside the function, so that `vad --help` answers at once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="vad",
-    help="""Turn fixed-camera video into registered, per-camera anomaly detectors, and see how good they are.
+    help="""Turn fixed-camera video into registered anomaly detectors, one per camera, and see how good they are.
 
     A first run, on the embedded campus:
 
@@ -70,20 +70,20 @@ app.command("doctor")(doctor.doctor)
 
 @app.callback()
 def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks, and what Prefect logs.")] = False,
-    params: Annotated[Path, typer.Option(help="File of settings; its folder is the project.")] = Path(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and Prefect's logs.")] = False,
+    params: Annotated[Path, typer.Option(help="Settings file; its folder is the project.")] = Path(
         "params.yaml"
     ),
 ) -> None:
     session.debug, session.params = debug, params
-    # Prefect prints a traceback for every failed task; here one sentence follows instead.
+    # Prefect prints a traceback for every failed task; `main` prints one sentence instead.
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if debug else "CRITICAL")
-    # Python's word about worker processes that Ctrl-C has ended.
+    # Python's warning about worker processes that Ctrl-C has ended.
     os.environ.setdefault("PYTHONWARNINGS", "default" if debug else "ignore:resource_tracker")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run `vad`; exit code 0, 1 after an error that is said in one sentence, 2 for wrong usage, 130 after Ctrl-C."""
+    """Run `vad`; exit code 0, or 1 after an error, 2 for wrong usage, 130 after Ctrl-C. Errors are one sentence."""
     session.debug = False
     try:
         app(arguments)

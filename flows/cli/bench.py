@@ -49,9 +49,11 @@ def streaming(
 def sharing(
     dataset: DatasetArgument,
     method: Annotated[str, typer.Option("--method", "-m", help="A method or variant.")] = "ffp",
-    trainings: Annotated[int | None, typer.Option("--trainings", "-n", help="Default: one a slot.")] = None,
+    trainings: Annotated[
+        int | None, typer.Option("--trainings", "-n", help="Number of trainings. Default: one per slot.")
+    ] = None,
 ) -> None:
-    """Train one epoch several times, in sequence with all threads, then at once with the threads divided.
+    """Train one epoch several times: one after the other with all threads, then at once with the threads divided.
 
     Example: vad bench sharing ucsd_ped2 --method ffp
     """
@@ -67,7 +69,7 @@ def sharing(
     speed = measure_sharing(job.method, job.settings, store.size, videos, trainings or slots(), cores())
     gain = speed.in_sequence_seconds / speed.at_once_seconds
     console.print(
-        f"{speed.trainings} trainings of {job.label}, one epoch a phase, on {cores()} cores: "
+        f"{speed.trainings} trainings of {job.label}, one epoch per phase, on {cores()} cores: "
         f"{speed.in_sequence_seconds:.1f} s in sequence, {speed.at_once_seconds:.1f} s at once "
         f"({gain:.2f} times as fast)"
     )
@@ -82,7 +84,7 @@ def grid(
     camera: Annotated[str, typer.Option("--camera", "-c", help="A camera.")] = "01",
     seed: Annotated[int, typer.Option("--seed", "-s", help="Seed of the trained jobs.")] = 0,
 ) -> None:
-    """Score the brightness x rain grid of the robustness study in one go, then as evaluations by themselves.
+    """Score the brightness x rain grid of the robustness study in one run, then as separate evaluations.
 
     Example: vad bench grid ucsd_ped2 --method decoupled --method frame_difference
     """
@@ -101,6 +103,6 @@ def grid(
     speed = measure_grid(directories, store.videos(camera, "test"), weather, slots(), threads)
     console.print(
         f"{speed.conditions} conditions x {speed.methods} method(s), {slots()} at once: {speed.grid_seconds:.0f} s in "
-        f"one go, {speed.separate_seconds:.0f} s as {speed.conditions * speed.methods} evaluations by themselves "
-        f"({speed.grid_seconds / speed.separate_seconds:.2f} of it)"
+        f"one run, {speed.separate_seconds:.0f} s as {speed.conditions * speed.methods} separate evaluations "
+        f"({speed.grid_seconds / speed.separate_seconds:.2f} of the time)"
     )

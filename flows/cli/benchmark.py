@@ -34,7 +34,7 @@ def benchmark(
 ) -> None:
     """Run everything for one dataset: validate, derive, train in parallel, measure, promote, report.
 
-    What is finished is not computed again, and what was interrupted goes on where it stopped.
+    Finished jobs are not computed again, and interrupted jobs continue where they stopped.
 
     Example: vad benchmark --dataset campus --method ffp --camera 01
     """
@@ -152,6 +152,6 @@ def results(dataset: DatasetArgument) -> None:
     page = paths.reports / dataset / "index.html"
     console.print(f"Every camera, signal and normalisation: {file}")
     console.print(
-        f"Figures, champions and what they are worth: {page if page.exists() else f'vad report {dataset}'}"
+        f"Figures, champions and their quality: {page if page.exists() else f'vad report {dataset}'}"
     )
     console.print("Runs and registered models: `make server`, then http://127.0.0.1:5000")

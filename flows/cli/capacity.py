@@ -1,4 +1,4 @@
-"""`vad bench orchestration` and `vad bench scale`: what it costs to run jobs, measured on jobs that train nothing."""
+"""`vad bench orchestration` and `vad bench scale`: the cost of orchestration, measured on jobs that train nothing."""
 
 from __future__ import annotations
 
@@ -30,20 +30,22 @@ _MANY = 1000
 """Cameras."""
 
 _LOGGED = 20
-"""Jobs of which the writing to MLflow is timed by itself."""
+"""Number of jobs for which writing to MLflow is timed separately."""
 
 _MACHINE = 8
-"""Slots of one machine at most, as GPUs are sold; the grid runs in threads of one process."""
+"""Most slots of one machine, because machines have up to 8 GPUs; the grid runs in threads of one process."""
 
 
 def orchestration(
-    jobs: Annotated[int, typer.Option("--jobs", "-n", min=2, help="Of each of two rehearsals.")] = 24,
-    seconds: Annotated[float, typer.Option(min=0.1, help="That a job takes by itself.")] = 20.0,
-    check: Annotated[bool, typer.Option("--check", help="Fail where a limit is missed.")] = False,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-n", min=2, help="Number of jobs in each of the two rehearsals.")
+    ] = 24,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Seconds that a job takes by itself.")] = 20.0,
+    check: Annotated[bool, typer.Option("--check", help="Fail if a limit is missed.")] = False,
 ) -> None:
-    """Run jobs that do nothing, then jobs that take a known time, as `vad train` does: what is spent beside them?
+    """Measure the overhead of `vad train`, with jobs that do nothing and then with jobs that take a known time.
 
-    The servers are this command's own, unless PREFECT_API_URL and MLFLOW_TRACKING_URI name others. VAD_SLOTS jobs run
+    The command starts its own servers, unless PREFECT_API_URL and MLFLOW_TRACKING_URI name others. VAD_SLOTS jobs run
     at once.
 
     Example: VAD_SLOTS=2 vad bench orchestration --check
@@ -58,7 +60,7 @@ def orchestration(
 
         pool = _trainings(stage)
         if 2 * jobs > len(pool):
-            raise SettingsError(f"--jobs {jobs} is not allowed: it is {len(pool) // 2} at most.")
+            raise SettingsError(f"--jobs {jobs} is not allowed: it must be at most {len(pool) // 2}.")
         console.print(servers_in_words(stage))
         missed = []
         for first, each in ((0, 0.0), (jobs, seconds)):
@@ -66,16 +68,16 @@ def orchestration(
             console.print(
                 f"{one.jobs} jobs of {each:g} s on {one.slots} slots: {one.wall:.1f} s, {one.ideal:.1f} s without "
                 f"overhead; {one.start:.1f} s until the first began\n"
-                f"  overhead a job {one.overhead:.2f} s (limit {MOST_OVERHEAD:g} s)"
+                f"  overhead per job {one.overhead:.2f} s (limit {MOST_OVERHEAD:g} s)"
                 + (f", parallel efficiency {one.efficiency:.2f} (limit {LEAST_EFFICIENCY:g})" if each else "")
             )
             if one.overhead >= MOST_OVERHEAD:
-                missed.append(f"{one.overhead:.2f} s of overhead a job")
+                missed.append(f"{one.overhead:.2f} s of overhead per job")
             if each and one.efficiency < LEAST_EFFICIENCY:
                 missed.append(f"a parallel efficiency of {one.efficiency:.2f}")
     if check and missed:
         raise JobError(
-            f"a limit is missed by {' and '.join(missed)}: try again while the machine does nothing else."
+            f"a limit is missed by {' and '.join(missed)}: try again while nothing else runs on this machine."
         )
 
 
@@ -83,21 +85,29 @@ def scale(
     dataset: DatasetArgument,
     jobs: Annotated[
         list[int] | None,
-        typer.Option("--jobs", "-n", min=1, help="Of a rehearsal; may be repeated. Default: 10, 30, 100."),
+        typer.Option(
+            "--jobs", "-n", min=1, help="Jobs of a rehearsal; may be repeated. Default: 10, 30, 100."
+        ),
     ] = None,
     slots: Annotated[
-        list[int] | None, typer.Option("--slots", min=1, help="May be repeated. Default: 1, 8, 64.")
+        list[int] | None,
+        typer.Option("--slots", min=1, help="Number of slots; may be repeated. Default: 1, 8, 64."),
     ] = None,
     speedup: Annotated[
         float,
-        typer.Option(min=0.01, help="Assumed: a slot trains so many times as fast as what measured DATASET."),
+        typer.Option(
+            min=0.01,
+            help="Assumption: a slot trains this many times as fast as the machine that measured DATASET.",
+        ),
     ] = 1.0,
-    price: Annotated[float | None, typer.Option(min=0.0, help="Assumed: of a slot, an hour.")] = None,
+    price: Annotated[
+        float | None, typer.Option(min=0.0, help="Assumption: price of a slot per hour.")
+    ] = None,
 ) -> None:
-    """Rehearse more and more jobs, and say how long ShanghaiTech and 1,000 cameras would take on many slots.
+    """Rehearse more and more jobs, and estimate how long ShanghaiTech and 1,000 cameras would take on many slots.
 
-    Minutes of a training and frames scored a second are read from results/DATASET.csv. All methods and variants are
-    trained on each camera from four seeds, and scored under the grid of `robustness`. No footage is needed.
+    The minutes per training and the frames scored per second come from results/DATASET.csv. All methods and variants
+    are trained on each camera from four seeds, and scored under the grid of `robustness`. No footage is needed.
 
     Example: vad bench scale ucsd_ped2 --speedup 20 --price 0.53
     """
@@ -136,10 +146,10 @@ def scale(
     console.print(_ceilings(serial, mean))
     first = max(serial, key=lambda name: serial[name])
     console.print(
-        f"A job takes {mean:.0f} s on average, if a slot is {speedup:g} times as fast (assumed) as what measured "
-        f"{dataset}. It keeps its slot {largest.in_slot:.1f} s longer, and on a GPU {process:.1f} s more for a process "
-        f"of its own; planning takes {1000 * planning:.1f} ms a job. Of what one alone "
-        f"does, the first to break: {first}."
+        f"A job takes {mean:.0f} s on average, if a slot is {speedup:g} times as fast (assumed) as the machine that "
+        f"measured {dataset}. It occupies its slot {largest.in_slot:.1f} s longer, and on a GPU {process:.1f} s more "
+        f"for its own process; planning takes {1000 * planning:.1f} ms per job. The first bottleneck would be "
+        f"{first}."
     )
     overhead = max(largest.in_slot + process, serial[first])
     console.print(
@@ -151,7 +161,7 @@ def scale(
 
 @contextmanager
 def _rehearsing(params: Params) -> Iterator[Project]:
-    """A project without footage, and a Prefect server; what it writes to MLflow is deleted at the end."""
+    """Create a project without footage and a Prefect server; its runs in MLflow are deleted at the end."""
     with TemporaryDirectory(prefix="vad-rehearsal-") as folder, orchestrated(Path(folder)):
         from flows.capacity.rehearsal import dataset_of, rehearsal_project
         from flows.tracking.runs import connect, prepare_tracking
@@ -165,7 +175,7 @@ def _rehearsing(params: Params) -> Iterator[Project]:
 
 
 def _trainings(stage: Project) -> list[Job]:
-    """Every job of the rehearsal's matrix but those that combine others, which would have to wait."""
+    """Return the jobs of the rehearsal's matrix, except those that combine others, which would have to wait."""
     from flows.benchmark.jobs import plan
     from flows.capacity.rehearsal import dataset_of
 
@@ -173,18 +183,18 @@ def _trainings(stage: Project) -> list[Job]:
 
 
 def _rehearse(stage: Project, pool: Sequence[Job], counts: Sequence[int]) -> list[Rehearsal]:
-    """A flow of as many jobs as each of `counts` says; they do nothing."""
+    """Run one flow per count in `counts`, with that many jobs, which do nothing."""
     from flows.capacity.rehearsal import run_rehearsal
 
     if sum(counts) > len(pool):
-        raise SettingsError(f"--jobs {counts} is not allowed: it is {len(pool)} in all at most.")
+        raise SettingsError(f"--jobs {counts} is not allowed: the sum must be at most {len(pool)}.")
     jobs = iter(pool)
     return [run_rehearsal(stage, list(islice(jobs, count)), 0.0) for count in counts]
 
 
 def _growth(rehearsals: Sequence[Rehearsal]) -> Table:
     table = _table(
-        "Measured: flows of jobs that do nothing", "jobs", "slots", "wall s", "first job after s", "s a job"
+        "Measured: flows of jobs that do nothing", "jobs", "slots", "wall s", "first job after s", "s per job"
     )
     for one in rehearsals:
         table.add_row(
@@ -194,9 +204,9 @@ def _growth(rehearsals: Sequence[Rehearsal]) -> Table:
 
 
 def _ceilings(serial: Mapping[str, float], mean: float) -> Table:
-    """What caps the number of slots, as long as it is one process or one database."""
+    """List what limits the number of slots as long as it is a single process or a single database."""
     table = _table(
-        "Measured: what one alone does for all jobs", "", "ms a job", "jobs an hour", "feeds slots"
+        "Measured: shared work, done for all jobs", "", "ms per job", "jobs per hour", "enough for slots"
     )
     for name, seconds in sorted(serial.items(), key=lambda entry: -entry[1]):
         table.add_row(name, f"{1000 * seconds:.0f}", f"{3600 / seconds:,.0f}", f"{mean / seconds:,.0f}")
@@ -217,7 +227,7 @@ def _estimates(
     overhead: float,
     serial: float,
 ) -> Table:
-    """Simulated schedules; seconds of `start` of a flow, and of `planning`, `overhead` and `serial` of a job."""
+    """Simulate schedules; `start` is in seconds per flow; `planning`, `overhead` and `serial` in seconds per job."""
     from flows.capacity.schedules import schedule
 
     columns = ("", "jobs", "slots", "hours", "working", "queueing", *(() if price is None else ("price",)))
@@ -236,7 +246,7 @@ def _estimates(
                 f"{one.queued:.0%}",
                 *cost,
             )
-        # Cells are scored by the processor, in threads of one machine.
+        # Cells are scored on the CPU, in threads of one machine.
         one = schedule([matrix.cells], min(_MACHINE, max(slots)))
         table.add_row(
             f"{name}, grid",

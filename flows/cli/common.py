@@ -1,4 +1,4 @@
-"""What the commands share: the session's options, the console, the options that several commands have."""
+"""Shared parts of the commands: the session's options, the console, and options that several commands have."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ SeedsOption = Annotated[
 
 @dataclass
 class _Session:
-    """Options given before the command."""
+    """Options before the command."""
 
     debug: bool = False
     params: Path = Path("params.yaml")
-    """The file of settings."""
+    """The settings file."""
 
     @property
     def root(self) -> Path:
@@ -65,23 +65,23 @@ session = _Session()
 
 
 def project() -> Project:
-    """The project of this session; importing it takes a moment, so commands ask when they need it."""
+    """Open the project of this session; its import takes a moment, so commands call this only when they need it."""
     from flows.project.project import Project
 
     return Project.at(session.params)
 
 
 def person() -> str:
-    """Who runs this command: the user of MLflow's server where one is named, else that of this machine."""
+    """Return who runs this command: the user of MLflow's server if it is set, or else the user of this machine."""
     try:
         return os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
-    except (KeyError, OSError):  # a container whose user id has no name
+    except (KeyError, OSError):  # in a container, the user id may have no name
         return f"user {os.getuid()}"
 
 
 @contextmanager
 def orchestrated(root: Path | None = None) -> Iterator[None]:
-    """A block with the Prefect server of the project in `root`, None means this session's; import flows inside it."""
+    """Provide a Prefect server for the project in `root` (None means this session's); import flows inside the block."""
     from flows.project.paths import Paths
     from flows.servers.local import prefect_server
 

@@ -1,4 +1,4 @@
-"""`vad compare`: a metric of all finished jobs, grouped, as MLflow has it."""
+"""`vad compare`: a metric of all finished jobs in MLflow, grouped by tags."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ __all__ = ["compare"]
 def compare(
     dataset: DatasetOption,
     by: Annotated[
-        str, typer.Option(help="Tags to group by, with commas: method, variant, camera, seed, profile, ...")
+        str,
+        typer.Option(
+            help="Tags to group by, separated by commas: method, variant, camera, seed, profile, ..."
+        ),
     ] = "method",
     metric: Annotated[
-        str, typer.Option(help="A metric of the runs, as eer, fps_score or auc_micro/SIGNAL/per_video.")
+        str, typer.Option(help="A metric of the runs, such as eer, fps_score or auc_micro/SIGNAL/per_video.")
     ] = "auc",
 ) -> None:
-    """Compare finished jobs by their runs in MLflow: mean of a metric, number of runs, and spread over them.
+    """Compare finished jobs by their runs in MLflow: mean of a metric, number of runs, and spread over the runs.
 
-    The default, `auc`, is the headline AUC as it can be deployed; next to it stands the mean of what papers report.
+    The default, `auc`, is the deployable headline AUC; the AUC as papers report it is shown next to it.
 
     Example: vad compare --dataset campus --by method,camera
     """
@@ -39,7 +42,7 @@ def compare(
 
 
 def _print(title: str, keys: list[str], comparison: Comparison) -> None:
-    """Print a row per group; a key that is as in the row above is not repeated."""
+    """Print one row per group; a key that equals that of the row above is not repeated."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -65,11 +68,11 @@ def _print(title: str, keys: list[str], comparison: Comparison) -> None:
 
 
 def _said(comparison: Comparison) -> str:
-    """What is counted, and where the same is found on MLflow's page."""
+    """Say which runs are included, and where to find the same table on MLflow's page."""
     counted = f"{comparison.runs} finished run(s); spread is their standard deviation."
     if comparison.without:
-        counted += f" {comparison.without} without this metric."
+        counted += f" {comparison.without} run(s) have no such metric."
     if comparison.older:
-        counted += f" {comparison.older} older one(s) of the same jobs not counted."
+        counted += f" {comparison.older} older run(s) of the same jobs are left out."
     page = f"#/experiments/{comparison.experiment}"
     return f"{counted}\nOn MLflow's page (`make server`, {page}): Group by > Tags."

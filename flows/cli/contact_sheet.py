@@ -1,4 +1,4 @@
-"""`vad contact-sheet`: what the conditions of the robustness study look like."""
+"""`vad contact-sheet`: pictures of the conditions of the robustness study."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def contact_sheet(
     dataset: DatasetArgument,
     out: Annotated[Path, typer.Option(help="Folder of the pictures.")] = Path("contact-sheet"),
 ) -> None:
-    """Draw a moment of a test video under every condition of the robustness study: distortions.jpg, weather.jpg.
+    """Draw one moment of a test video under every condition of the robustness study: distortions.jpg, weather.jpg.
 
     Example: vad contact-sheet campus --out docs/images
     """

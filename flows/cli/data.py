@@ -28,10 +28,10 @@ def import_footage(
         str | None, typer.Option(help="Name in data/. Default: the folder's.", show_default=False)
     ] = None,
     layout: Annotated[
-        str | None, typer.Option(help="Layout, where it is not recognised.", show_default=False)
+        str | None, typer.Option(help="Layout, if it is not recognised.", show_default=False)
     ] = None,
 ) -> None:
-    """Copy footage into data/ and say what was found, against what is expected of a known dataset.
+    """Copy footage into data/, and compare what was found with what is known about the dataset.
 
     Example: vad data import ~/footage/ped2 --name ucsd_ped2
     """
@@ -51,8 +51,10 @@ def import_footage(
 @app.command("synth")
 def synthesise(
     what: Annotated[str, typer.Argument(help="`campus`, the only one.")] = "campus",
-    cameras: Annotated[int, typer.Option(help="Cameras, each its own viewpoint.", min=1, max=13)] = 3,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = 7,
+    cameras: Annotated[
+        int, typer.Option(help="Number of cameras, each with its own viewpoint.", min=1, max=13)
+    ] = 3,
+    seed: Annotated[int, typer.Option(help="Equal seeds make equal bytes.")] = 7,
 ) -> None:
     """Make the embedded synthetic campus in data/campus, in ShanghaiTech's official layout.
 
@@ -87,7 +89,7 @@ def verify_dataset(dataset: DatasetArgument) -> None:
     from flows.project.datasets import prove_dataset
 
     prove_dataset(session.root, dataset)
-    console.print(f"data/{dataset} is, byte for byte, what data.dvc pins.")
+    console.print(f"data/{dataset} is, byte for byte, the version that data.dvc pins.")
 
 
 @app.command("validate")
@@ -116,11 +118,13 @@ def _print_summary(raw: RawDataset, rows: Sequence[SummaryRow]) -> None:
 
 
 def _enlist(name: str) -> None:
-    """Put a new dataset where `dvc repro` and DVC see it, and say so."""
+    """Add a new dataset to the lists of `dvc repro` and DVC, and say so."""
     from flows.project.datasets import list_dataset, track_dataset
 
     for other in list_dataset(session.params, name):
-        console.print(f"{session.params}: {other} has no folder in data/, so it left benchmark.datasets.")
+        console.print(
+            f"{session.params}: removed {other} from benchmark.datasets; it has no folder in data/."
+        )
     said = f"`dvc repro` now runs {name}"
     if track_dataset(session.root, name):
         said += "; `dvc commit --force data.dvc` records this version of the footage"

@@ -1,4 +1,4 @@
-"""`vad doctor`: what is installed, which device, which servers answer, and what to do about what is wrong."""
+"""`vad doctor`: what is installed, which device trains, which servers answer, and how to fix what is wrong."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _PACKAGES = (
     "pandas",
 )
 _NEEDED_GB = 3
-"""Of free disk: the embedded footage, its frames and its runs, with room to spare."""
+"""Free disk space that the embedded footage, its frames and its runs need, with a margin."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the table. `bad` stops the pipeline; `note` is worth knowing."""
+    """One line of the table. `bad` stops the pipeline; `note` does not."""
 
     what: str
     found: str
@@ -45,7 +45,7 @@ class Finding:
 
 
 def doctor() -> None:
-    """Say what is installed, which device trains, which servers answer; exit code 1 if something essential is broken.
+    """Show what is installed, which device trains and which servers answer; exit code 1 if something is broken.
 
     Example: vad doctor
     """
@@ -66,7 +66,7 @@ def doctor() -> None:
 
 
 def examine(paths: Paths) -> Iterator[Finding]:
-    """Look at everything that a run needs, from the interpreter to the servers."""
+    """Check everything that a run needs, from the interpreter to the servers."""
     yield _python()
     yield from _packages(paths.root)
     yield _device()
@@ -84,7 +84,7 @@ def _python() -> Finding:
 
 
 def _packages(root: Path) -> Iterator[Finding]:
-    """Versions against those that are known to work together."""
+    """Compare installed versions with those that are known to work together."""
     pinned = _pinned(root / "constraints.txt")
     for name in _PACKAGES:
         try:
@@ -96,7 +96,7 @@ def _packages(root: Path) -> Iterator[Finding]:
         if wanted is None or found.split("+")[0] == wanted:
             yield Finding(name, found)
         else:
-            yield Finding(name, found, "note", f"constraints.txt was tried with {wanted}: make install")
+            yield Finding(name, found, "note", f"constraints.txt pins {wanted}: make install")
 
 
 def _pinned(constraints: Path) -> dict[str, str]:
@@ -127,7 +127,7 @@ def _disk(root: Path) -> Finding:
 
 
 def _project(paths: Paths) -> Iterator[Finding]:
-    """Settings and footage."""
+    """Check settings and footage."""
     from vad_models.errors import VadError
     from vad_models.settings import load_params
 
@@ -147,7 +147,7 @@ def _project(paths: Paths) -> Iterator[Finding]:
 
 
 def _servers(paths: Paths) -> Iterator[Finding]:
-    """The servers that commands will use, or what they use instead."""
+    """Check the servers that commands will use, or name what they use instead."""
     from flows.project.environment import JobEnvironment, ServerEnvironment
     from flows.servers.client import answers
     from flows.servers.local import servers

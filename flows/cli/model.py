@@ -1,4 +1,4 @@
-"""`vad model`: the registered models, which of their versions serves, and how to change that."""
+"""`vad model`: list registered models and change which version serves a camera."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="List registered models, promote one by hand, or take that back.", no_args_is_help=True
+    help="List registered models, promote a version by hand, or roll back.", no_args_is_help=True
 )
 
 _Name = Annotated[
     str,
     typer.Argument(
-        metavar="NAME_OR_CAMERA", help="A model, as campus-camera-01, or a camera.", show_default=False
+        metavar="NAME_OR_CAMERA", help="A model, such as campus-camera-01, or a camera.", show_default=False
     ),
 ]
 _Dataset = Annotated[
@@ -39,7 +39,7 @@ def list_models(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: one object per version.")] = False,
 ) -> None:
-    """List the versions of each camera's model: which serves, since when, by whose decision, and how good it is.
+    """List the versions of each camera's model: which one serves, since when, who decided it, and how good it is.
 
     Example: vad model list --dataset campus
     """
@@ -55,7 +55,7 @@ def list_models(
         _print(versions)
     else:
         console.print(
-            "No model is registered here: `vad benchmark --dataset DATASET` trains and registers some."
+            "No model is registered: train and register some with `vad benchmark --dataset DATASET`."
         )
 
 
@@ -66,7 +66,7 @@ def promote(
     reason: _Reason,
     dataset: _Dataset = None,
 ) -> None:
-    """Make a version the champion of its camera without comparison; the champion before it returns only by hand.
+    """Make a version the champion of its camera without a comparison; the old champion can return only by hand.
 
     Example: vad model promote 01 --dataset campus --version 2 --reason "the new lens blurs what version 3 looks at"
     """
@@ -79,7 +79,7 @@ def promote(
 
 @app.command("rollback")
 def rollback(name: _Name, reason: _Reason, dataset: _Dataset = None) -> None:
-    """Make the champion's predecessor the champion again; the one that goes returns only by hand.
+    """Make the champion's predecessor the champion again; the replaced version can return only by hand.
 
     Example: vad model rollback 01 --dataset campus --reason "alarms at every tram since Monday"
     """
@@ -96,7 +96,7 @@ def _say(promotion: Promotion) -> None:
 
 
 def _print(versions: list[RegisteredVersion]) -> None:
-    """Print a row per version, and below them who decided what; a model that is as in the row above is not repeated."""
+    """Print one row per version, and below them who decided what; a model's name is printed only once."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 

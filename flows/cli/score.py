@@ -21,12 +21,14 @@ def score(
     ],
     dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="Dataset of the champion.")] = None,
     camera: Annotated[str | None, typer.Option("--camera", "-c", help="Camera of the champion.")] = None,
-    model: Annotated[Path | None, typer.Option(help="A job's directory, instead of a champion.")] = None,
-    out: Annotated[Path, typer.Option(help="Where the scores go, one row a frame.")] = Path("scores.parquet"),
+    model: Annotated[Path | None, typer.Option(help="Directory of a job, instead of a champion.")] = None,
+    out: Annotated[Path, typer.Option(help="File for the scores, one row per frame.")] = Path(
+        "scores.parquet"
+    ),
 ) -> None:
     """Score a video with a camera's champion, or with the model of a job.
 
-    A score is in deviations above the camera's normal video; frames above the model's threshold are called abnormal.
+    Scores are in standard deviations above the camera's normal video. Frames above the model's threshold are abnormal.
 
     Example: vad score entrance.mp4 --dataset campus --camera 01
 

@@ -1,6 +1,4 @@
-"""`vad server`: servers on loopback, with those of a team if wanted; and `vad with-server`, one Prefect for several
-commands.
-"""
+"""`vad server`: servers on loopback, including a team's; `vad with-server`: one Prefect server for several commands."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from flows.cli.common import console, orchestrated, session
 __all__ = ["app", "with_server"]
 
 app = typer.Typer(
-    help="Start and stop servers on loopback: Prefect and MLflow, to look at their pages, or all that a team uses.",
+    help="Start and stop servers on loopback: Prefect and MLflow with their web pages, or all servers of a team.",
     no_args_is_help=True,
 )
 
@@ -23,10 +21,10 @@ app = typer.Typer(
 @app.command("start")
 def start_servers(
     team: Annotated[
-        bool, typer.Option("--team", help="With PostgreSQL and an S3 store, which keep everything.")
+        bool, typer.Option("--team", help="Also start PostgreSQL and an S3 store, which store everything.")
     ] = False,
     auth: Annotated[
-        bool, typer.Option("--auth", help="With --team: MLflow and Prefect ask for passwords as well.")
+        bool, typer.Option("--auth", help="With --team: MLflow and Prefect ask for passwords.")
     ] = False,
 ) -> None:
     """Start Prefect and MLflow in the background and wait until they answer.
@@ -39,23 +37,25 @@ def start_servers(
 
     paths = Paths(session.root)
     if auth and not team:
-        raise typer.BadParameter("passwords are a team's: say --team --auth")
+        raise typer.BadParameter("only a team's servers have passwords: use --team --auth")
     if team:
         for server in start_team(paths, auth):
             console.print(f"{server.name:8} {server.url}")
         console.print(
-            f"Commands use them after `set -a; . {paths.team / ENVIRONMENT}`; `vad server stop` stops all."
+            f"Commands use them after `set -a; . {paths.team / ENVIRONMENT}`; `vad server stop` stops them."
         )
         return
     for server in servers(paths):
         start(server, session.root)
         console.print(f"{server.name:8} {server.url}")
-    console.print("Commands started here find Prefect's server by themselves; `vad server stop` stops both.")
+    console.print(
+        "Commands in this folder find Prefect's server by themselves; `vad server stop` stops both."
+    )
 
 
 @app.command("stop")
 def stop_servers() -> None:
-    """Stop what `vad server start` started, with or without a team's servers.
+    """Stop all servers that `vad server start` started.
 
     Example: vad server stop
     """
@@ -72,7 +72,7 @@ def stop_servers() -> None:
 def with_server(
     command: Annotated[list[str], typer.Argument(help="A command and its arguments.", show_default=False)],
 ) -> None:
-    """Run a command on one Prefect server; each `vad train` of a `dvc repro` would start its own.
+    """Run a command with one Prefect server; otherwise each `vad train` of a `dvc repro` would start its own.
 
     Example: vad with-server dvc repro
     """
@@ -80,4 +80,4 @@ def with_server(
         process = subprocess.Popen(command)
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         code = process.wait()
-    raise typer.Exit(code if code >= 0 else 128 - code)  # a signal, as shells say it
+    raise typer.Exit(code if code >= 0 else 128 - code)  # a signal, in the convention of shells

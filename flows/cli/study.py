@@ -1,6 +1,6 @@
 """`vad study`: what distortion, contamination, subsampling and another camera do to methods.
 
-Every study of `flows/studies/` also is a command of its own: `vad robustness` is `vad study run robustness`.
+Every study in `flows/studies/` is also a command: `vad robustness` is `vad study run robustness`.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from vad_models.errors import DataError
 
 __all__ = ["app", "register"]
 
-app = typer.Typer(help="Run a study, or show what one has measured.", no_args_is_help=True)
+app = typer.Typer(help="Run a study, or show its results.", no_args_is_help=True)
 
 MethodsOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--method", "-m", help="A method; may be repeated. Default: those of the study in params.yaml."
+        "--method", "-m", help="A method; may be repeated. Default: the study's methods in params.yaml."
     ),
 ]
 NameArgument = Annotated[
-    str, typer.Argument(help="A study; `vad study list` names them.", show_default=False)
+    str, typer.Argument(help="A study; `vad study list` lists them.", show_default=False)
 ]
 
 
@@ -46,7 +46,7 @@ def register(commands: typer.Typer) -> None:
 
 @app.command("list")
 def list_studies() -> None:
-    """List the studies, with what each one does.
+    """List the studies and what they do.
 
     Example: vad study list
     """
@@ -66,13 +66,13 @@ def run(
     camera: CamerasOption = None,
     seed: SeedsOption = None,
 ) -> None:
-    """Run a study: train what is missing, measure every cell, write its table and figures.
+    """Run a study: train missing jobs, measure every cell, write its table and figures.
 
-    What is trained or measured already is kept.
+    Trained jobs and measured cells are kept.
 
     Example: vad study run robustness --dataset ucsd_ped2 --method decoupled
     """
-    load_study(name)  # a wrong name needs no server
+    load_study(name)  # before the server starts, in case the name is wrong
     with orchestrated():
         from flows.studies.runner import run_study
 
@@ -82,7 +82,7 @@ def run(
 
 @app.command()
 def show(name: NameArgument, dataset: DatasetOption) -> None:
-    """Show what a study has measured, mean over cameras and seeds.
+    """Show the results of a study, mean over cameras and seeds.
 
     Example: vad study show robustness --dataset ucsd_ped2
     """
@@ -101,7 +101,7 @@ def show(name: NameArgument, dataset: DatasetOption) -> None:
     for column in ("method", "signal", *map(str, rows.columns)):
         table.add_column(column)
     for (method, variant, signal, headline), values in rows.iterrows():
-        numbers = ("" if value != value else f"{value:.3f}" for value in values)  # NaN is not itself
+        numbers = ("" if value != value else f"{value:.3f}" for value in values)  # NaN differs from itself
         table.add_row(variant_title(method, variant), signal, *numbers, style="bold" if headline else "")
     console.print(table)
     for file in (*study.table_files(paths, dataset), *study.figure_files(paths, dataset)):
@@ -123,6 +123,6 @@ def _short(name: str) -> Callable[..., None]:
 def _help(name: str, description: str) -> str:
     results = f"results/{name.replace('-', '_')}_DATASET.csv"
     return (
-        f"{description}\n\nWhat is trained or measured already is kept. Writes {results} and figures.\n\n"
+        f"{description}\n\nTrained jobs and measured cells are kept. Writes {results} and figures.\n\n"
         f"Example: vad {name} --dataset ucsd_ped2 --method decoupled"
     )

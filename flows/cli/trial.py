@@ -1,4 +1,4 @@
-"""`vad trial`: choose a method's settings without labels; `vad trials`: what has been tried."""
+"""`vad trial`: choose a method's settings without labels; `vad trials`: list what has been tried."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ def trial(
         int | None,
         typer.Option(
             min=1,
-            help="With --sweep: how many in all. Default: every combination, or 20 where a range is varied.",
+            help="With --sweep: total number of trials. Default: every combination, or 20 if a range is varied.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", "-s", help="Of everything random.")] = 0,
-    held_out: Annotated[int, typer.Option(help="One of so many normal videos is held out.", min=2)] = 4,
+    seed: Annotated[int, typer.Option("--seed", "-s", help="Seed of everything random.")] = 0,
+    held_out: Annotated[int, typer.Option(help="One in this many normal videos is held out.", min=2)] = 4,
 ) -> None:
-    """Train on some normal video, and see which anomalies pasted into the rest the method tells apart.
+    """Train on some normal video, and measure which anomalies pasted into the rest the method detects.
 
-    No label and no test video is looked at. Frame differencing, which learns nothing, is measured with it. With --sweep
-    several settings are tried; the same command goes on where it was interrupted, also in several terminals at once.
-    `vad trials` lists what has been tried.
+    No labels and no test video are used. Frame differencing, which learns nothing, is measured for comparison. With
+    --sweep, several settings are tried; the same command continues where it was interrupted, also in several terminals
+    at once. `vad trials` lists what has been tried.
 
     Example: vad trial conv_ae --dataset ucsd_ped2 --sweep 'training.learning_rate=log(1e-4,1e-2)' --trials 12
     """
@@ -61,7 +61,7 @@ def trial(
     from flows.trials.sweep import plan_sweep, run_sweep
 
     if trials is not None and not sweep:
-        raise typer.BadParameter("--trials counts those of a sweep: say --sweep as well")
+        raise typer.BadParameter("--trials is the number of trials of a sweep: give --sweep as well")
     here = project()
     plan = plan_sweep(here, dataset, method, camera, seed, settings or [], sweep or [], trials, held_out)
     if not plan.space:
@@ -72,7 +72,7 @@ def trial(
     _print_notebook(read_notebook(here.paths, dataset, method), plan.question)
     states = Counter(one.state.name for one in own)
     console.print(
-        f"Of this sweep {states['COMPLETE']} trial(s) are done and {states['FAIL']} failed"
+        f"In this sweep, {states['COMPLETE']} trial(s) are done and {states['FAIL']} failed"
         + (f"; {states['RUNNING']} run in another process" if states["RUNNING"] else "")
     )
 
@@ -80,10 +80,10 @@ def trial(
 def trials(
     dataset: DatasetArgument,
     method: Annotated[
-        str | None, typer.Option("--method", "-m", help="Default: all that were tried.")
+        str | None, typer.Option("--method", "-m", help="A method or variant. Default: all that were tried.")
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="All that is known of each trial, as JSON.")
+        bool, typer.Option("--json", help="Print JSON, with everything known about each trial.")
     ] = False,
 ) -> None:
     """List the settings that `vad trial` has tried, the best first, with frame differencing, which learns nothing.
@@ -101,19 +101,19 @@ def trials(
 
 
 def _print_progress(trial: FrozenTrial) -> None:
-    """One line for a trial of a sweep that is done."""
+    """Print one line for a finished trial of a sweep."""
     said = trial.user_attrs.get("error") or f"{trial.value:.3f}"
     console.print(f"{' '.join(trial.user_attrs['settings'])}: {said}")
 
 
 def _print_notebook(table: pd.DataFrame, question: Question) -> None:
-    """The trials of a question, the best first."""
+    """Print the trials of a question, the best first."""
     from vad_models.jobs.trial import GROUPS
 
     for name, value in asdict(question).items():
         table = table[table[name] == value]
     shown = _table(
-        f"{question.dataset}: {question.method}/{question.camera}, one of {question.held_out} normal videos held out, "
+        f"{question.dataset}: {question.method}/{question.camera}, one in {question.held_out} normal videos held out, "
         f"yardstick {question.yardstick}",
         ("trial", "settings", "seed"),
         ("all", *[name.replace("_", " ") for name in GROUPS]),
@@ -128,11 +128,13 @@ def _print_notebook(table: pd.DataFrame, question: Question) -> None:
 
 
 def _print_trial(title: str, method: str, trial: FrozenTrial) -> None:
-    """Signals by group of kinds, the headline in bold and frame differencing dim; then headline signals by kind."""
+    """Print signals by group of kinds, with the headline bold and frame differencing dim; then headlines by kind."""
     from vad_models.jobs.trial import GROUPS, KINDS
 
     if trial.state.name != "COMPLETE":
-        console.print(f"{title}: another process tries the same settings; `vad trials` shows its outcome.")
+        console.print(
+            f"{title}: another process is trying the same settings; `vad trials` shows the outcome."
+        )
         return
     found = trial.user_attrs
 
@@ -151,15 +153,15 @@ def _print_trial(title: str, method: str, trial: FrozenTrial) -> None:
         table.add_row(kind, *(text for row in headlines for text in _texts(row, [kind])))
     console.print(table)
     console.print(
-        f"AUC of telling anomalies pasted into {found['held_out_videos']} held-out normal video(s) apart; trained in "
+        f"AUC on anomalies pasted into {found['held_out_videos']} held-out normal video(s); trained in "
         f"{found['train_minutes']:.1f} min on {found['trained_videos']} other(s), scores {found['fps_score']:.0f} "
         f"frames/s\nTrial {trial.number}, finished {trial.datetime_complete:%Y-%m-%d %H:%M}; the same settings are not "
-        "tried twice, and `vad trials` lists all."
+        "tried twice, and `vad trials` lists all trials."
     )
 
 
 def _texts(row: dict[str, Any], names: Sequence[str]) -> list[str]:
-    """Numbers of a row as text; what could not be measured is empty."""
+    """Format the numbers of a row; those that could not be measured are empty."""
     from flows.results.text_tables import number_text
 
     return ["" if row[name] is None else number_text(row[name], 3) for name in names]

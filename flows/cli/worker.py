@@ -1,4 +1,4 @@
-"""`vad worker`: run on this machine what is triggered on a Prefect server."""
+"""`vad worker`: run the flows that are triggered on a Prefect server on this machine."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["worker"]
 
 
 def worker() -> None:
-    """Run what is triggered on the Prefect server, one flow run at a time, until Ctrl-C; makes the pool `vad`.
+    """Run flows that are triggered on the Prefect server, one at a time, until Ctrl-C; creates the work pool `vad`.
 
     The server is PREFECT_API_URL, or that of `vad server start`. Flows run in this checkout. If this worker dies, the
-    server puts back in the queue what it ran.
+    server returns its flow run to the queue.
 
     Example: vad worker
     """
@@ -27,8 +27,8 @@ def worker() -> None:
 
     if session.params.name != "params.yaml":
         raise SettingsError(
-            "a worker runs flows with the settings that each run names: start it without --params, and give the run "
-            f"the parameter root={session.params}."
+            "a worker gets the settings file from each flow run: start it without --params, and give the run the "
+            f"parameter root={session.params}."
         )
     paths = Paths(session.root)
     local = next(server.url for server in servers(paths) if server.name == "prefect")
@@ -46,8 +46,8 @@ def worker() -> None:
         **os.environ,
         "PREFECT_API_URL": url,
         "PREFECT_LOGGING_LEVEL": "INFO",
-        "VAD_ROOT": str(root),  # where prefect.yaml lets flows run
+        "VAD_ROOT": str(root),  # prefect.yaml runs flows in this folder
     }
-    # A flow run divides the machine among its jobs by itself, so that a second one at the same time would fight it.
+    # A flow run divides the whole machine among its jobs, so a second one at the same time would compete with it.
     start = "worker start --pool vad --type process --install-policy never --limit 1"
     os.execve(sys.executable, [sys.executable, "-m", "prefect", *start.split()], environment)

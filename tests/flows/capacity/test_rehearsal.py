@@ -131,7 +131,7 @@ def test_orchestration_keeps_its_limit(project_root: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     said = done.stdout
-    overheads = [float(number) for number in re.findall(r"overhead a job ([\d.]+) s", said)]
+    overheads = [float(number) for number in re.findall(r"overhead per job ([\d.]+) s", said)]
     (efficiency,) = map(float, re.findall(r"parallel efficiency ([\d.]+)", said))
     assert len(overheads) == 2
     assert max(overheads) < MOST_OVERHEAD, said
@@ -159,7 +159,7 @@ def test_bench_scale_estimates_the_matrix_and_says_what_breaks_first(project_roo
     assert rows["1,000 cameras"][0] == "4,000"
     assert {"writing to MLflow", "the process of the flow", "the process of Prefect's server"} <= rows.keys()
     assert "2 times as fast (assumed)" in said
-    assert "the first to break: " in said
+    assert "first bottleneck would be " in said
 
 
 def vad(*arguments: str) -> subprocess.CompletedProcess[str]:

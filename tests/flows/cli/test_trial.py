@@ -54,7 +54,7 @@ def test_a_sweep_shows_the_best_first_and_says_what_failed(project_root: Path) -
     )
 
     assert outcome.exit_code == 0
-    assert "Of this sweep 2 trial(s) are done and 1 failed" in outcome.output
+    assert "In this sweep, 2 trial(s) are done and 1 failed" in outcome.output
     rows = [line.split() for line in outcome.output.splitlines() if "clip=" in line]
     table = [row for row in rows if row[0].isdecimal()]
     assert len(rows) == 6 and len(table) == 3, "a line when it is done, and a row of the table"
