@@ -1,7 +1,7 @@
 """What do distortion, contamination, subsampling and another camera do to methods? A study is one file.
 
-A module here that assigns `STUDY` is a study, found by itself; its name is that of the module, with hyphens, and the
-first line of its docstring describes it. `runner.run_study` is the one flow that runs any of them.
+The way in is `runner.run_study`, the flow that runs any study. Every module here that assigns `STUDY` is a study and is
+found automatically. Its name is that of the module, with hyphens, and the first line of its docstring describes it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["load_study", "study_descriptions"]
 
 
 def study_descriptions() -> dict[str, str]:
-    """Name of each study -> the first line of its docstring; no study is imported, so that `vad --help` is quick."""
+    """Return name -> first line of the docstring of each study, without an import, so that `vad --help` is quick."""
     found = {}
     for module in pkgutil.iter_modules(__path__):
         spec = module.module_finder.find_spec(module.name, None)
@@ -35,10 +35,10 @@ def study_descriptions() -> dict[str, str]:
 
 
 def load_study(name: str) -> Study[Any, Any]:
-    """The study called `name`.
+    """Load a study by its name.
 
     Raises:
-        SettingsError: there is none.
+        SettingsError: there is no such study.
     """
     from vad_models.settings_base import closest
 

@@ -1,7 +1,7 @@
-"""Cells that are measured once and kept in files.
+"""Storage of measured cells: each cell is measured once and kept in a file.
 
-A cell's file is named by all that shapes its numbers: a study that was interrupted goes on where it stopped, and a new
-method measures only itself.
+The name of the file depends on everything that shapes the numbers of the cell. An interrupted study therefore continues
+where it stopped, and when a method is added, only its cells are measured.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from vad_models.operation.export import load_method
 __all__ = ["Row", "cell_file", "read_cell", "trained_model", "write_cell"]
 
 Row = dict[str, Any]
-"""One signal of one job in one cell under one normalisation: what tells it from others, and its metrics."""
+"""Keys and metrics of one signal of one job in one cell under one normalisation."""
 
 
 def cell_file(project: Project, study: str, cell: Cell) -> Path:
-    """Where the rows of a cell of `study` are kept."""
+    """Return the file for the rows of a cell of `study`."""
     everything = {"facts": cell.facts, "evaluation": project.params.evaluation.model_dump()}
     digest = hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:8]
     name = f"{cell.job.fingerprint}-{cell.title}-{digest}.json"
@@ -37,13 +37,13 @@ def cell_file(project: Project, study: str, cell: Cell) -> Path:
 
 
 def read_cell(file: Path) -> list[Row]:
-    """Rows of a cell that was measured."""
+    """Read the rows of a measured cell."""
     rows: list[Row] = json.loads(file.read_text(encoding="utf-8"))
     return rows
 
 
 def write_cell(project: Project, cell: Cell, measurement: Measurement, file: Path) -> None:
-    """Turn the scores of a cell into metrics under every normalisation, and keep these rows in `file`."""
+    """Compute metrics from the scores of a cell under every normalisation, and write these rows to `file`."""
     finished = cell.finished(project)
     labels = next(entry["labels"] for entry in finished.metrics["metrics"])
     entries = measure(measurement.scores, finished.signals, NORMALISATIONS, labels, project.params.evaluation)
@@ -60,7 +60,7 @@ def write_cell(project: Project, cell: Cell, measurement: Measurement, file: Pat
 
 
 def trained_model(finished: FinishedJob) -> Method:
-    """The model of a finished job, loaded once per process: cells in threads share it."""
+    """Return the model of a finished job, which is loaded once per process and shared by cells in threads."""
     return _loaded(finished.directory, finished.job.fingerprint)
 
 

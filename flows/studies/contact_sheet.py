@@ -1,6 +1,6 @@
 """Contact sheets: one moment of a test video under every condition that the robustness study measures.
 
-They are there to be looked at: streaks fall, severities are ordered, nothing looks like what it is not.
+They let a person check that rain falls as streaks, that severities are in order, and that each distortion looks real.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from vad_models.studies.conditions import Condition, RobustnessSettings, conditi
 __all__ = ["severity_sheet", "weather_sheet", "write_contact_sheets"]
 
 _HEIGHT = 128
-"""Of a picture, in pixels; it is distorted at this size and drawn pixel by pixel, so that nothing is smoothed away."""
+"""Size of a picture in pixels. It is distorted at this size and drawn pixel by pixel, so nothing is smoothed away."""
 
 _FRAMES = 100
-"""Of the video's beginning: enough for what comes late to be seen."""
+"""Number of frames from the beginning of the video, enough to show distortions that begin late."""
 
 _GAP, _MARGIN = 4, (190, 34)
-"""Pixels between pictures; left of them and above them, for the labels."""
+"""Pixels between pictures, and left of them and above them for the labels."""
 
 _DPI = 100
 
@@ -55,7 +55,7 @@ def write_contact_sheets(project: Project, dataset: str, folder: Path) -> list[P
 
 
 def severity_sheet(video: RawVideo, settings: RobustnessSettings) -> Figure:
-    """One row a distortion: the clean picture, then one a severity.
+    """Draw one row per distortion: the clean picture, followed by one picture per severity.
 
     Raises:
         SettingsError: a distortion does not exist.
@@ -70,7 +70,7 @@ def severity_sheet(video: RawVideo, settings: RobustnessSettings) -> Figure:
 
 
 def weather_sheet(video: RawVideo, settings: RobustnessSettings) -> Figure:
-    """The paper's grid: one row a rain, one column a brightness."""
+    """Draw the paper's grid: one row per rain strength, one column per brightness."""
     rows = {
         f"rain: {rain}": [
             Condition(distortion="weather", brightness=brightness, rain=rain)
@@ -85,7 +85,7 @@ def weather_sheet(video: RawVideo, settings: RobustnessSettings) -> Figure:
 def _sheet(
     video: RawVideo, rows: dict[str, list[Condition]], columns: Sequence[str], unit: str, seed: int
 ) -> Figure:
-    """Pictures with labels: `rows` of conditions, titles of the columns, and what these count."""
+    """Draw labelled pictures: `rows` of conditions, with titles of the columns and their unit."""
     clip = np.stack([_small(frame) for frame in islice(video.frames(), _FRAMES)])
     key = f"{video.camera}/{video.name}"
     pictures = [_row([condition.apply(clip, key, seed) for condition in row]) for row in rows.values()]
@@ -120,7 +120,7 @@ def _small(frame: np.ndarray) -> np.ndarray:
 
 
 def _row(videos: Sequence[np.ndarray]) -> np.ndarray:
-    """The frame that the last of the videos changes most, of each of them, side by side on white."""
+    """Draw the same frame of each video next to each other on white: the frame that the last video changes most."""
     changes = np.abs(videos[-1].astype(np.int16) - videos[0]).mean(axis=(1, 2, 3))
     frame = int(changes.argmax())
     return np.hstack(

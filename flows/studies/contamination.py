@@ -1,6 +1,6 @@
 """Train methods on normal video with more and more abnormal frames in it, and score them.
 
-A cell without abnormal video is the plain job, on the test videos that all cells have in common.
+A cell without abnormal video is the plain job, scored on the test videos that all cells have in common.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ __all__ = ["STUDY"]
 
 @dataclass(frozen=True)
 class _Cell(Cell):
-    """One training, plain where nothing contaminates, and what it is tested on."""
+    """One training, with or without abnormal frames, and its test videos."""
 
     sampling: Sampling
     exclude: bool
     count: Count
-    """Abnormal frames that were asked for."""
+    """Requested number of abnormal frames."""
     excluded: tuple[tuple[str, str], ...]
-    """Test videos that are left out: camera and name."""
+    """Camera and name of the test videos that are left out."""
 
     @property
     def title(self) -> str:
@@ -86,7 +86,7 @@ def _measure(project: Project, cells: Sequence[_Cell], threads: int) -> list[Mea
 
 
 def _measure_cell(project: Project, cell: _Cell) -> Measurement:
-    """Scores of the job, without those of the test videos that are left out."""
+    """Return the scores of the job, without the test videos that are left out."""
     finished = cell.finished(project)
     scores = finished.scores
     videos = pd.MultiIndex.from_frame(scores[["camera", "video"]])
@@ -96,7 +96,7 @@ def _measure_cell(project: Project, cell: _Cell) -> Measurement:
 
 
 def _figure(cells: pd.DataFrame) -> Figure:
-    """First the headline signals of all methods, then a panel per method that has several signals, with all of them.
+    """Draw the headline signals of all methods, then one panel with all signals per method that has several.
 
     Args:
         cells: rows of the table, one per camera, method, count and signal; cameras are averaged.

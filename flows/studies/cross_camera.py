@@ -1,6 +1,7 @@
 """Score every camera with the model of every other, and with one model of all cameras.
 
-A model that is moved stays as it is: it is normalised by held-out video of the camera that it was trained on.
+A model is not adapted to the other camera: its scores are normalised by held-out video of the camera that it was
+trained on.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ __all__ = ["STUDY", "JointJob"]
 
 
 class JointJob(StudyJob):
-    """One model of all cameras, besides those of each: trained as a plain job of camera `all` would be."""
+    """One model of all cameras, in addition to one per camera; it is trained like a plain job of camera `all`."""
 
     study: ClassVar[str] = "cross-camera"
 
@@ -37,7 +38,7 @@ class JointJob(StudyJob):
 
 @dataclass(frozen=True)
 class _Cell(Cell):
-    """A trained model on the test video of a camera."""
+    """A trained model that scores the test video of a camera."""
 
     camera: str
     frames: str
@@ -87,13 +88,13 @@ def _measure_cell(project: Project, cell: _Cell, threads: int) -> Measurement:
 
 
 def _figure(cells: pd.DataFrame) -> Figure:
-    """One panel per method: AUC of its headline signal by the camera it was trained on (rows) and scored on (columns).
+    """Draw one panel per method: AUC of its headline signal by the camera trained on (rows) and scored (columns).
 
     Args:
         cells: rows of the table, one per pair of cameras, method and signal.
     """
     groups = cells[cells["headline"]].groupby(["method", "variant", "signal"], sort=False)
-    # `all` sorts behind the numbers of cameras.
+    # `all` sorts after the numbers of cameras.
     panels = {
         f"{variant_title(method, variant)}: {signal}": panel.pivot_table("auc_micro", "trained_on", "camera")
         for (method, variant, signal), panel in groups

@@ -1,4 +1,4 @@
-"""What figures of studies are drawn with: curves of AUC with their intervals, and matrices of AUCs."""
+"""Building blocks for figures of studies: curves of AUC with intervals, and matrices of AUCs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHOWN = ["auc_micro", "auc_low", "auc_high"]
 
 
 def mean_curve(cells: pd.DataFrame, by: str, also: Sequence[str] = ()) -> pd.DataFrame:
-    """AUCs (and the columns `also`) of one curve, mean over cameras: one row per value of `by`, which is the index."""
+    """Average the AUCs (and the columns `also`) of one curve over cameras; one row per value of `by`, the index."""
     return cells.groupby(by, sort=False)[[*_SHOWN, *also]].mean()
 
 
@@ -41,12 +41,12 @@ def panel_grid(panels: int) -> tuple[Figure, list[Axes]]:
 
 
 def auc_curves(axes: Axes, title: str, curves: Mapping[str, tuple[pd.Series, pd.DataFrame]]) -> None:
-    """One panel: AUC of each curve with its interval.
+    """Draw one panel with the AUC of each curve and its interval.
 
     Args:
-        axes: to draw on.
-        title: of the panel.
-        curves: name -> where the points are on the x axis, and their `auc_micro`, `auc_low` and `auc_high`.
+        axes: axes of the panel.
+        title: title of the panel.
+        curves: name -> x of the points, and their `auc_micro`, `auc_low` and `auc_high`.
     """
     plain(axes)
     for (name, (x, auc)), colour in zip(curves.items(), series_colours(len(curves)), strict=True):
@@ -65,14 +65,14 @@ def heat_maps(
     lowest: float,
     fontsize: int,
 ) -> Figure:
-    """One panel per matrix, three in a row, with a colour bar of `micro AUC, per video`.
+    """Draw one panel per matrix, three in a row, with the colour bar `micro AUC, per video`.
 
     Args:
-        panels: title -> AUCs; index and columns are what the ticks say.
-        size: of a panel, in inches.
-        margins: of the figure, in inches.
+        panels: title -> AUCs; the index and the columns label the ticks.
+        size: width and height of a panel, in inches.
+        margins: margins of the figure, in inches.
         lowest: AUC of the darkest colour.
-        fontsize: of the numbers in the cells.
+        fontsize: size of the numbers in the cells.
     """
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
@@ -85,7 +85,7 @@ def heat_maps(
     for axes, (title, auc) in zip(grid.flat, panels.items(), strict=False):
         image = axes.imshow(auc, vmin=lowest, vmax=_BEST, cmap="viridis", aspect="auto")
         for (row, column), value in np.ndenumerate(auc.to_numpy()):
-            # Dark ink on the bright end of the colours.
+            # Dark text on bright colours.
             colour = "white" if value < lowest + 0.6 * (_BEST - lowest) else INK
             axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=fontsize)
         axes.set_xticks(range(auc.shape[1]), [str(name) for name in auc.columns])
@@ -99,5 +99,5 @@ def heat_maps(
 
 
 def variant_title(method: str, variant: str) -> str:
-    """A method as figures and tables on a screen call it."""
+    """Return the name of a method in figures and in tables on the screen."""
     return method if variant == "default" else f"{method} ({variant})"

@@ -1,8 +1,8 @@
 """Score trained methods on distorted test video: brightness x rain, and further distortions by severity.
 
-A method's degradation is what its AUC loses on average, over every distortion and severity, against its own clean AUC;
-its corruption error compares what it gets wrong (1 - AUC) with what `conv_ae` gets wrong on the same video (Hendrycks
-and Dietterich 2019).
+A method's degradation is the average loss of its AUC over every distortion and severity, relative to its own clean AUC.
+Its corruption error compares its error (1 - AUC) with the error of `conv_ae` on the same video (Hendrycks and
+Dietterich 2019).
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class _Cell(Cell):
 
     condition: Condition
     seed: int
-    """Of the distortion."""
+    """Seed of the distortion."""
     code: str
-    """Digest of what distorts."""
+    """Digest of the distortion's code."""
 
     @property
     def title(self) -> str:
@@ -74,15 +74,15 @@ def _measure(project: Project, cells: Sequence[_Cell], threads: int) -> list[Mea
 
 
 def degradation(table: pd.DataFrame) -> pd.DataFrame:
-    """How each method and signal fares, mean over cameras and seeds.
+    """Compute the degradation of each method and signal, mean over cameras and seeds.
 
     Args:
-        table: of the study.
+        table: the study's table.
 
     Returns:
         One row per method, variant and signal: `clean` (AUC), `distorted` (mean AUC over all other conditions),
-        `degradation` (clean - distorted), and `corruption_error`: the sum of 1 - AUC over the distorted conditions as a
-        share of that of the headline signal of `conv_ae`; NaN where `conv_ae` was not measured.
+        `degradation` (clean - distorted), and `corruption_error`: the sum of 1 - AUC over the distorted conditions,
+        divided by the same sum of the headline signal of `conv_ae`; NaN if `conv_ae` was not measured.
     """
     means = shown(table)
     clean = _clean(means)
@@ -112,12 +112,12 @@ def _summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _clean(cells: pd.DataFrame) -> pd.Series:
-    """Which rows are those of clean video."""
+    """Return a mask of the rows of clean video."""
     return (cells["distortion"] == "weather") & (cells["brightness"] == 1) & (cells["rain"] == "none")
 
 
 def _weather_figure(cells: pd.DataFrame) -> Figure:
-    """One panel per method: AUC of its headline signal by brightness (columns) and rain (rows).
+    """Draw one panel per method: AUC of its headline signal by brightness (columns) and rain (rows).
 
     Args:
         cells: rows of the robustness table, one per camera, method, condition and signal; cameras are averaged.
@@ -135,7 +135,7 @@ def _weather_figure(cells: pd.DataFrame) -> Figure:
 
 
 def _severity_figure(cells: pd.DataFrame) -> Figure:
-    """One panel per distortion: AUC of every method's headline signal against severity, 0 being the clean video.
+    """Draw one panel per distortion: AUC of every method's headline signal by severity; 0 is the clean video.
 
     Args:
         cells: as for `_weather_figure`.

@@ -2,7 +2,7 @@
 
     train what the benchmark would -> measure each cell, in parallel -> table -> figures -> a run per cell in MLflow
 
-Cells that train models of their own run as jobs do, in slots. Cells that score trained models run in threads of one
+Cells that train their own models run in slots, like jobs. Cells that score trained models run in threads of one
 process, which loads each model once.
 """
 
@@ -37,7 +37,7 @@ from vad_models.settings_base import closest
 __all__ = ["run_study"]
 
 Name = Annotated[str, Field(json_schema_extra={"enum": list(study_descriptions())})]
-"""Of a study; Prefect's form offers those that there are."""
+"""Name of a study; Prefect's form offers all studies."""
 
 
 @flow(name="study", flow_run_name="{name} {dataset}", task_runner=task_runner())
@@ -49,15 +49,15 @@ def run_study(
     seeds: list[int] | None = None,
     root: Path = Path(),
 ) -> None:
-    """Run a study of a dataset; what is trained or measured already is kept.
+    """Run a study on a dataset; trained jobs and measured cells are kept.
 
     Args:
-        dataset: name of a folder in `data/`, derived, with labelled test video.
-        name: of the study.
-        methods: default: those of the study in params.yaml, else `benchmark.methods`.
-        cameras: default: all.
-        seeds: default: the dataset's.
-        root: the folder of the project, or another file than its params.yaml.
+        dataset: name of a folder in `data/` with derived frames and labelled test video.
+        name: name of the study.
+        methods: None means the study's methods in params.yaml, or else `benchmark.methods`.
+        cameras: None means all.
+        seeds: None means the seeds of the dataset.
+        root: the folder of the project, or a settings file other than its params.yaml.
 
     Raises:
         VadError: there is no such study, its settings are wrong, the frames are not derived, or a job failed.
@@ -92,7 +92,7 @@ def _request(
 
 
 def _batches(study: Study[Any, Any], cells: Sequence[Cell]) -> list[list[Cell]]:
-    """The cells that are measured in one call each, in the order of the first of them."""
+    """Group the cells that are measured in one call, in the order of the first cell of each group."""
     if study.together is None:
         return [[cell] for cell in cells]
     batches: dict[Any, list[Cell]] = {}
@@ -102,7 +102,7 @@ def _batches(study: Study[Any, Any], cells: Sequence[Cell]) -> list[list[Cell]]:
 
 
 def _measure_grid(project: Project, study: str, title: str, batches: Sequence[Sequence[Cell]]) -> list[Row]:
-    """Rows of all cells, with a progress bar; the first cell that failed for good raises what it raised."""
+    """Measure all cells, with a progress bar, and return their rows; raises the error of the first failed cell."""
     threads = threads_of_a_job(len(batches))
     futures: list[PrefectFuture[list[Row]]] = [
         measure_cells.submit(project, study, _title(batch), batch, threads) for batch in batches
@@ -116,7 +116,7 @@ def _measure_grid(project: Project, study: str, title: str, batches: Sequence[Se
 
 
 def _threads() -> TaskRunner[Any]:
-    """Threads, as many as there are slots: torch leaves Python's lock, and models and frames are shared."""
+    """Return a pool of as many threads as slots. torch releases the GIL, and threads share models and frames."""
     return ThreadPoolTaskRunner(max_workers=slots())
 
 
@@ -136,7 +136,7 @@ def _title(batch: Sequence[Cell]) -> str:
 
 @task(task_run_name="{title}", **RETRIES)
 def measure_cells(project: Project, study: str, title: str, cells: Sequence[Cell], threads: int) -> list[Row]:
-    """Rows of cells that are measured together; those that are measured already are read."""
+    """Measure cells that belong together and return their rows; cells that are already measured are read."""
     files = [cell_file(project, study, cell) for cell in cells]
     missing = [(cell, file) for cell, file in zip(cells, files, strict=True) if not file.exists()]
     if missing:
@@ -150,7 +150,7 @@ def measure_cells(project: Project, study: str, title: str, cells: Sequence[Cell
 
 
 def _train(project: Project, job: Job, threads: int) -> None:
-    """Train, score and measure a job that no benchmark lists: what is begun is resumed, what is finished is kept."""
+    """Train, score and measure a job that is not part of the benchmark; an unfinished job is resumed."""
     directory = project.directory(job)
     with alone_with(job, project):
         if not is_finished(job, project):

@@ -1,6 +1,6 @@
-"""What a study is: the cells of a grid, what is measured in each, and how the numbers are shown.
+"""Definition of a study: the cells of a grid, what is measured in each, and how the numbers are shown.
 
-`flows.studies.runner` runs any study. The kinds there are: docs/studies.md; a small one to copy: docs/extending.md.
+`flows.studies.runner` runs any study. docs/studies.md describes the studies; docs/extending.md has a small one to copy.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ C = TypeVar("C", bound="Cell")
 
 @dataclass(frozen=True)
 class Request(Generic[S]):
-    """What a study is asked for.
+    """The arguments of a study.
 
     Attributes:
-        project: where everything lies.
-        dataset: derived, with labelled test video.
-        settings: of the study.
-        methods: labels; None means those of the settings, or of the benchmark.
+        project: the project that the study runs in.
+        dataset: name of a dataset with derived frames and labelled test video.
+        settings: settings of the study.
+        methods: labels; None means the methods in the settings, or else in the benchmark.
         cameras: None means all.
-        seeds: None means the dataset's.
+        seeds: None means the seeds of the dataset.
     """
 
     project: Project
@@ -49,10 +49,10 @@ class Request(Generic[S]):
     seeds: Sequence[int] | None = None
 
     def jobs(self, cameras: Sequence[str] | None = None) -> list[Job]:
-        """Plain jobs of the request, or those of other `cameras`.
+        """Return the plain jobs of the request, or of other `cameras`.
 
         Raises:
-            VadError: frames are not derived, or a method, camera or setting is not known.
+            VadError: frames are not derived, or a method, camera or setting is unknown.
         """
         methods = self.methods or self.settings.methods
         return plan(self.project, self.dataset, methods, cameras or self.cameras, self.seeds)
@@ -60,47 +60,47 @@ class Request(Generic[S]):
 
 @dataclass(frozen=True)
 class Cell(ABC):
-    """One trained model in one condition: measured once, and kept in a file of `grids/`.
+    """One trained model in one condition; it is measured once, and its rows are kept in a file in `grids/`.
 
-    A study derives a class with what its `measure` has to know. Cells are sent to other processes.
+    A study derives a class with the fields that its `measure` needs. Cells must be picklable for other processes.
     """
 
     job: Job
-    """Whose model is scored."""
+    """Job of the model that is scored."""
 
     @property
     @abstractmethod
     def title(self) -> str:
-        """Name of the condition, unique among the job's cells and fit for a file: `fog-3`."""
+        """Name of the condition, such as `fog-3`; unique among the job's cells and valid as a file name."""
 
     @property
     @abstractmethod
     def values(self) -> Mapping[str, Any]:
-        """Values of the study's columns; one called `camera` replaces the job's."""
+        """Values of the study's columns; a column `camera` replaces the job's camera."""
 
     @property
     @abstractmethod
     def facts(self) -> Mapping[str, Any]:
-        """All that shapes the numbers, as JSON, besides the job and the evaluation settings."""
+        """Everything that shapes the numbers, in addition to the job and the evaluation settings, as JSON values."""
 
     @property
     def trained_first(self) -> tuple[Job, ...]:
-        """Jobs that the benchmark would train as well, trained before any cell is measured."""
+        """Jobs of the benchmark that are trained before any cell is measured."""
         return (self.job,)
 
     @property
     def trains(self) -> bool:
-        """Whether the cell trains a model of its own, in a slot."""
+        """Whether the cell trains its own model, which needs a slot."""
         return self.job not in self.trained_first
 
     def finished(self, project: Project) -> FinishedJob:
-        """The trained job."""
+        """Return the finished job."""
         return FinishedJob(self.job, project.directory(self.job))
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What is measured of a cell: scores of its splits `holdout` and `test`, and values of the described columns."""
+    """Measurement of a cell: scores of its splits `holdout` and `test`, and values of the described columns."""
 
     scores: pd.DataFrame
     described: Mapping[str, Any] = field(default_factory=dict)
@@ -108,11 +108,11 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Summary:
-    """What `vad study show` prints.
+    """The table that `vad study show` prints.
 
     Attributes:
-        title: what the numbers are.
-        rows: table of the study -> one row per (method, variant, signal, headline), the index; columns are printed.
+        title: description of the numbers.
+        rows: function from the study's table to the printed table, with the index (method, variant, signal, headline).
     """
 
     title: str
@@ -124,19 +124,19 @@ class Study(Generic[S, C]):
     """One kind of study.
 
     Attributes:
-        name: of the module, with hyphens.
+        name: name of the module, with hyphens.
         settings: class of its entry in `studies:` of params.yaml.
-        cells: the request's cells; those that cannot be measured are left out, or refused with a VadError.
-        measure: (project, cells, torch's threads) -> a measurement per cell, in order.
-        columns: of the table, which tell the cells of a job apart.
-        figures: file below `plots/<dataset>/` -> the figure of the rows that are shown: means over seeds, normalised
-            per video.
-        summary: what is printed.
-        described: further columns with numbers of a cell, such as what it costs.
+        cells: function from a request to its cells; cells that cannot be measured are left out, or raise a VadError.
+        measure: function from (project, cells, number of torch threads) to one measurement per cell, in order.
+        columns: columns of the table that distinguish the cells of a job.
+        figures: file below `plots/<dataset>/` -> function that draws the shown rows, which are means over seeds,
+            normalised per video.
+        summary: the table that `vad study show` prints.
+        described: further columns with numbers of a cell, such as its costs.
         order: columns that sort the cells of a job; empty means `columns`.
-        tables: name -> further table made of the table, kept as `results/<study>_<name>_<dataset>.csv`.
-        sweep: what MLflow draws curves over.
-        together: cells of equal key are measured in one call; None means each by itself.
+        tables: name -> function from the table to a further one, written to `results/<study>_<name>_<dataset>.csv`.
+        sweep: the condition over which MLflow draws curves.
+        together: key of a cell; cells with equal keys are measured in one call. None means one call per cell.
     """
 
     name: str
@@ -153,19 +153,19 @@ class Study(Generic[S, C]):
     together: Callable[[C], Hashable] | None = None
 
     def table_file(self, paths: Paths, dataset: str, table: str | None = None) -> Path:
-        """Where the table of a dataset, or one of `tables`, is kept."""
+        """Return the file of a dataset's table, or of one of `tables`."""
         parts = [self.name.replace("-", "_"), *([] if table is None else [table]), dataset]
         return paths.results / f"{'_'.join(parts)}.csv"
 
     def table_files(self, paths: Paths, dataset: str) -> list[Path]:
-        """All tables of a dataset, the measured one first."""
+        """Return the files of all tables of a dataset, the measured one first."""
         return [self.table_file(paths, dataset, table) for table in (None, *self.tables)]
 
     def figure_files(self, paths: Paths, dataset: str) -> list[Path]:
-        """All figures of a dataset."""
+        """Return the files of all figures of a dataset."""
         return [paths.plots / dataset / name for name in self.figures]
 
 
 def is_labelled(project: Project, job: Job) -> bool:
-    """Whether the job has test video with labels."""
+    """Return whether the job has labelled test video."""
     return any(video.abnormal is not None for video in job.videos(project.store(job), "test"))

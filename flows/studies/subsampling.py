@@ -1,7 +1,7 @@
 """Train and score methods on every d-th frame, and say what an hour of video then costs.
 
-With d = 1 a cell is the plain job. What an hour of video costs follows from the plain job's costs per frame: the
-network is the same for every d, which only says how many frames an hour has.
+With d = 1, a cell is the plain job. The cost per hour of video follows from the plain job's costs per frame, because
+the network is the same for every d, which only changes the number of frames per hour.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Cell(Cell):
-    """One training, and the plain one that it is compared with."""
+    """One training, and the plain training that it is compared with."""
 
     plain: Job
     step: int
@@ -60,13 +60,13 @@ class _Cell(Cell):
 
 
 def _cells(request: Request[SubsamplingSettings]) -> list[_Cell]:
-    """Cells whose videos become too short are left out, and named."""
+    """Return the cells of a request; cells whose videos become too short are left out, with a warning."""
     cells = []
     for job in request.jobs():
         if job.members:
             raise SettingsError(
-                f"studies.subsampling.methods = {job.label} is not allowed: it combines methods that are trained by "
-                f"themselves; take those: {', '.join(job.members)}."
+                f"studies.subsampling.methods = {job.label} is not allowed: it combines other methods; name these "
+                f"instead: {', '.join(job.members)}."
             )
         for step in dict.fromkeys(request.settings.steps):
             kept = job if step == 1 else SubsampledJob.of(job, step=step)
@@ -83,7 +83,7 @@ def _measure(project: Project, cells: Sequence[_Cell], threads: int) -> list[Mea
 
 
 def _costs(project: Project, cell: _Cell) -> dict[str, float]:
-    """Frames per second, and what an hour of video costs."""
+    """Return the frames per second, and the costs per hour of video."""
     plain = FinishedJob(cell.plain, project.directory(cell.plain)).metrics
     fps = cell.job.fps(project.store(cell.plain))
     return {
@@ -97,7 +97,7 @@ _COSTS = {"gflop_per_hour": "GFLOP per hour of video", "seconds_per_hour": "seco
 
 
 def _figure(cells: pd.DataFrame) -> Figure:
-    """A panel per method with a curve per signal, latent ones against those of pixels; then two panels with costs.
+    """Draw one panel per method with a curve per signal, from latents and from pixels; then two panels with costs.
 
     Args:
         cells: rows of the table, one per camera, method, d and signal; cameras are averaged.

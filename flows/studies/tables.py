@@ -1,7 +1,7 @@
 """Tables of studies, `results/<study>_<dataset>.csv`, and the figures drawn from them.
 
-One row per camera, method, seed, cell, signal and normalisation; rows of seed `all` are means over seeds with Student's
-t interval.
+A table has one row per camera, method, seed, cell, signal and normalisation. Rows of seed `all` are means over seeds
+with Student's t interval.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vad_models.jobs.job import label_of
 __all__ = ["SIGNAL", "auc_by", "shown", "study_table", "write_study"]
 
 SIGNAL = ["method", "variant", "signal", "headline"]
-"""Index of a summary: a signal of a method."""
+"""Index of a summary, which identifies a signal of a method."""
 
 _JOB = ("dataset", "camera", "method", "variant", "seed", "profile")
 _MEASURED = ("signal", "headline", "normalisation", "labels", "frames_scored", *RATES)
@@ -33,8 +33,8 @@ def study_table(study: Study[Any, Any], rows: Sequence[Row], confidence: float) 
     """Make the table of measured cells, sorted and rounded.
 
     Args:
-        study: which names its columns.
-        rows: of all cells.
+        study: the study, which has the names of the columns.
+        rows: rows of all cells.
         confidence: coverage of the interval over seeds.
 
     Returns:
@@ -46,7 +46,7 @@ def study_table(study: Study[Any, Any], rows: Sequence[Row], confidence: float) 
     """
     if not rows:
         raise DataError(
-            f"a table of {study.name} needs labelled test video, and there is none: import its labels."
+            f"a table of {study.name} needs labelled test video, and there is none: import the labels."
         )
     cells = pd.DataFrame(rows)
     cells["command"] = [_command(study.name, row) for row in rows]
@@ -73,12 +73,12 @@ def _command(study: str, row: Row) -> str:
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that figures and summaries show: means over seeds, normalised per video as papers do."""
+    """Select the rows that figures and summaries show: means over seeds, normalised per video as in papers."""
     return table[(table["seed"] == "all") & (table["normalisation"] == "per_video")]
 
 
 def auc_by(column: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
-    """Rows of a summary: micro AUC of each signal, mean over cameras and seeds, by the values of a column."""
+    """Return a summary's `rows`: micro AUC of each signal by the values of a column, mean over cameras and seeds."""
 
     def rows(table: pd.DataFrame) -> pd.DataFrame:
         return shown(table).pivot_table("auc_micro", SIGNAL, column, aggfunc="mean", sort=False)
@@ -87,7 +87,7 @@ def auc_by(column: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
 
 
 def write_study(study: Study[Any, Any], paths: Paths, dataset: str, table: pd.DataFrame) -> list[Path]:
-    """Write the table of a study, what is made of it, and its figures; returns the files."""
+    """Write the table of a study, its further tables and its figures; returns the files."""
     write_results(table, study.table_file(paths, dataset))
     for name, make in study.tables.items():
         write_results(make(table), study.table_file(paths, dataset, name))

@@ -116,7 +116,7 @@ def test_bench_orchestration_says_what_it_measured_and_fails_where_a_limit_is_mi
 
     assert done.returncode == 1
     assert "a limit is missed by" in done.stderr
-    assert "a server of its own, SQLite" in done.stdout
+    assert "its own server, SQLite" in done.stdout
     assert "2 jobs of 0.5 s on 2 slots" in done.stdout
     assert not Paths(project_root).runs.exists(), "a rehearsal leaves nothing in the project"
 
