@@ -66,26 +66,26 @@ class JobEnvironment(Environment):
     )
     """Engine that runs jobs."""
     vad_slots: Annotated[int | None, *_COUNT] = None
-    """Jobs that run at once on a host. None means as many as its CUDA devices, or else its cores, allow."""
+    """Jobs that run at once on a host; if unset, as many as its CUDA devices, or else its cores, allow."""
     vad_devices_per_job: Annotated[int, *_COUNT] = 1
     """Devices that train one job together; without a GPU, processes."""
     dask_scheduler_address: Annotated[str | None, _Allowed("an address of Dask")] = None
-    """Dask cluster. None means a cluster on this host that lives as long as the flow."""
+    """Dask cluster; if unset, a cluster on this host that lives as long as the flow."""
     ray_address: Annotated[str | None, _Allowed("an address of Ray")] = None
-    """Ray cluster. None means a cluster on this host that lives as long as the flow."""
+    """Ray cluster; if unset, a cluster on this host that lives as long as the flow."""
 
 
 class ServerEnvironment(Environment):
     """Which servers are used, and on which ports the servers of this host listen."""
 
     prefect_api_url: Annotated[str | None, *_URL] = None
-    """Prefect's API. None means that of `vad server start`, or else a server that lives as long as the command."""
+    """Prefect's API; if unset, that of `vad server start`, or else a server that lives as long as the command."""
     prefect_home: Annotated[str | None, _Allowed("a folder")] = None
-    """Folder for what Prefect keeps on this host. None means `.prefect/`."""
+    """Folder for what Prefect keeps on this host; if unset, `.prefect/`."""
     prefect_port: Annotated[int, *_PORT] = 4200
     """Port of the Prefect server that `vad server start` starts."""
     mlflow_tracking_uri: Annotated[str | None, _Allowed("an address of MLflow")] = None
-    """Where runs and models are kept. None means the database under `mlflow/store/`."""
+    """Where runs and models are kept; if unset, the database under `mlflow/store/`."""
     mlflow_port: Annotated[int, *_PORT] = 5000
     """Port of the MLflow server that `vad server start` starts."""
     postgres_port: Annotated[int, *_PORT] = 5432
