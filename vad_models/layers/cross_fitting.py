@@ -19,6 +19,10 @@ __all__ = ["CrossFit", "Fitted", "VideoWindows", "folds_of", "highest_mean"]
 
 _LOOSER = 1.25
 """Factor of the radius where there would be too many exemplars."""
+_COARSER = 1.5
+"""Times the radius: of the cover of exemplars that count everywhere."""
+_DRAWN = 4000
+"""Exemplars of a fold, drawn at random, that this cover is chosen from."""
 _PAIRS = 2000
 """Pairs of windows that the usual distance between two is the median of."""
 LEAST = -1.0
@@ -48,15 +52,19 @@ class Fitted:
     Attributes:
         scale: usual distance between two windows.
         exemplars: int64 (E,), rows of the concatenated active windows that were chosen.
+        everywhere: bool (E,), which of them count in other places too.
         distances: float32 (n,), of each active window to the exemplars of other folds, in units of `scale`.
         region: int64 (n,), where.
+        support: int64 (n,), active windows of other folds near there.
         motion, change: float32 (windows,), scores of all windows of all videos by what the others made.
     """
 
     scale: float
     exemplars: NDArray[np.int64]
+    everywhere: NDArray[np.bool_]
     distances: NDArray[np.float32]
     region: NDArray[np.int64]
+    support: NDArray[np.int64]
     motion: NDArray[np.float32]
     change: NDArray[np.float32]
 
@@ -101,13 +109,15 @@ class CrossFit:
         near: bool (regions, regions), whether examples and values of the second count in the first.
         radius: of the cover, in usual distances between two windows.
         limit: most exemplars; the radius grows until they are no more.
-        prior: values that what is usual anywhere counts as, at each place.
+        cost: added to the distance from an example of another place.
+        prior: values that the prior of what is usual at a place counts as.
         highest: regions that a frame's score is the mean of.
     """
 
     near: NDArray[np.bool_]
     radius: float
     limit: int
+    cost: float
     prior: float
     highest: int
 
@@ -123,20 +133,31 @@ class CrossFit:
         scale = _usual_distance(rows.vectors, rng)
         rows.vectors /= scale
         chosen = self._exemplars(rows, rng)
-        table = self._distances(rows, chosen, count)
+        everywhere = self._everywhere(rows, chosen, count, rng)
+        table = self._distances(rows, chosen, everywhere, count)
         table[np.arange(len(table)), rows.fold] = np.inf
         distances = table.min(1)
+        seen_near = self._seen_near(rows, count)
+        support = seen_near.sum(1)[rows.region] - seen_near[rows.region, rows.fold]
         motion, change = [], []
         for held in range(count):
             seen, held_rows = rows.fold != held, np.flatnonzero(rows.fold == held)
             without = np.delete(table[seen], held, axis=1).min(1)
-            middle, spread = usual(without, rows.region[seen], self.near, self.prior)
+            less = support[seen] - seen_near[rows.region[seen], held]
+            middle, spread = usual(without, rows.region[seen], self.near, self.prior, less)
             places = rows.region[held_rows]
             deviations = (distances[held_rows] - middle[places]) / spread[places]
             motion.append(self._frames(rows, held_rows, deviations, folds, held))
             change.append(self._changes(videos, folds, held))
         return Fitted(
-            scale, rows.kept[chosen], distances, rows.region, *map(np.concatenate, (motion, change))
+            scale,
+            rows.kept[chosen],
+            everywhere,
+            distances,
+            rows.region,
+            support,
+            np.concatenate(motion),
+            np.concatenate(change),
         )
 
     def _exemplars(self, rows: _Rows, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -155,13 +176,40 @@ class CrossFit:
                 return np.sort(np.concatenate(chosen)) if chosen else order
             radius *= _LOOSER
 
-    def _distances(self, rows: _Rows, chosen: NDArray[np.int64], count: int) -> NDArray[np.float32]:
+    def _everywhere(
+        self, rows: _Rows, chosen: NDArray[np.int64], count: int, rng: np.random.Generator
+    ) -> NDArray[np.bool_]:
+        """Which of the chosen count everywhere: a cover of each fold's exemplars, whatever their place."""
+        chosen_everywhere = np.zeros(len(chosen), bool)
+        for fold in range(count):
+            own = np.flatnonzero(rows.fold[chosen] == fold)
+            if len(own):
+                drawn = rng.permutation(own)[:_DRAWN]
+                chosen_everywhere[drawn[cover(rows.vectors[chosen[drawn]], _COARSER * self.radius, 0)]] = True
+        return chosen_everywhere
+
+    def _seen_near(self, rows: _Rows, count: int) -> NDArray[np.int64]:
+        """Active windows of each fold near each region, (regions, folds)."""
+        seen = np.zeros((len(self.near), count), np.int64)
+        np.add.at(seen, (rows.region, rows.fold), 1)
+        return self.near.astype(np.int64) @ seen
+
+    def _distances(
+        self, rows: _Rows, chosen: NDArray[np.int64], everywhere: NDArray[np.bool_], count: int
+    ) -> NDArray[np.float32]:
         """Distances of all rows to the nearest exemplar of each fold, or to an empty place: (rows, folds)."""
         table = np.empty((len(rows.vectors), count), np.float32)
         for fold in range(count):
-            own = chosen[rows.fold[chosen] == fold]
+            mine = rows.fold[chosen] == fold
+            own = chosen[mine]
             table[:, fold], _ = nearest(
-                rows.vectors, rows.region, rows.vectors[own], rows.region[own], self.near
+                rows.vectors,
+                rows.region,
+                rows.vectors[own],
+                rows.region[own],
+                everywhere[mine],
+                self.near,
+                self.cost,
             )
         return table
 

@@ -24,6 +24,8 @@ Indices = NDArray[np.int64]
 
 NOWHERE = -1
 """Nearest example of what is closest to nothing at all: an empty place."""
+_BLOCK = 4096
+"""Windows that are compared at once with what counts everywhere."""
 
 
 class ExemplarBank(Resizable):
@@ -39,6 +41,7 @@ class ExemplarBank(Resizable):
     origin: Tensor
     version: Tensor
     change: Tensor
+    everywhere: Tensor
     crops: Tensor
 
     def __init__(self, channels: int, crop: int) -> None:
@@ -50,6 +53,7 @@ class ExemplarBank(Resizable):
         self.register_buffer("origin", torch.zeros(0, 2, dtype=torch.int64))
         self.register_buffer("version", torch.zeros(0, dtype=torch.int64))
         self.register_buffer("change", torch.zeros(0))
+        self.register_buffer("everywhere", torch.zeros(0, dtype=torch.bool))
         self.register_buffer("crops", torch.zeros(0, crop, crop, dtype=torch.uint8))
 
     def __len__(self) -> int:
@@ -66,16 +70,28 @@ class ExemplarBank(Resizable):
         region: Indices,
         origin: Indices,
         change: NDArray[np.float32],
+        everywhere: NDArray[np.bool_],
         crops: NDArray[np.uint8],
         version: int,
     ) -> None:
-        """Add examples: vectors (n, channels), regions (n,), origins (n, 2) as video and frame, change and crops."""
+        """Add n examples.
+
+        Args:
+            vectors: float32 (n, channels).
+            region: int64 (n,).
+            origin: int64 (n, 2), video and frame.
+            change: float32 (n,).
+            everywhere: bool (n,), whether they count, at a cost, in other places too.
+            crops: uint8 (n, side, side).
+            version: of all of them.
+        """
         new = {
             "vectors": vectors / float(self.scale),
             "region": region,
             "origin": origin,
             "version": np.full(len(vectors), version),
             "change": change,
+            "everywhere": everywhere,
             "crops": crops,
         }
         self._replace(
@@ -91,20 +107,16 @@ class ExemplarBank(Resizable):
         self._replace({name: rows[kept] for name, rows in self._rows().items()})
 
     def nearest(
-        self, vectors: Vectors, region: Indices, near: NDArray[np.bool_]
+        self, vectors: Vectors, region: Indices, near: NDArray[np.bool_], cost: float
     ) -> tuple[NDArray[np.float32], Indices]:
-        """Distance of windows to the nearest example that lies near, or to an empty place, and which it is.
+        """Distance of windows, float32 (n, channels) in regions (n,), to the nearest example, and which it is.
 
-        Args:
-            vectors: float32 (n, channels).
-            region: int64 (n,).
-            near: (regions, regions): whether examples of the second count in the first.
-
-        Returns:
-            float32 (n,), and int64 (n,), `NOWHERE` for an empty place.
+        See the function `nearest`.
         """
-        examples, places = self.vectors.detach().cpu().numpy(), self.region.cpu().numpy()
-        return nearest(vectors / float(self.scale), region, examples, places, near)
+        examples, places, everywhere = (
+            rows.detach().cpu().numpy() for rows in (self.vectors, self.region, self.everywhere)
+        )
+        return nearest(vectors / float(self.scale), region, examples, places, everywhere, near, cost)
 
     def known(
         self,
@@ -140,31 +152,62 @@ class ExemplarBank(Resizable):
 
 
 def nearest(
-    vectors: Vectors, region: Indices, examples: Vectors, places: Indices, near: NDArray[np.bool_]
+    vectors: Vectors,
+    region: Indices,
+    examples: Vectors,
+    places: Indices,
+    everywhere: NDArray[np.bool_],
+    near: NDArray[np.bool_],
+    cost: float,
 ) -> tuple[NDArray[np.float32], Indices]:
-    """Euclidean distance of vectors (n, D) in regions (n,) to the nearest of examples (E, D) in places (E,) near them.
+    """Distance of windows to the nearest example, and which it is.
 
-    The zero vector, an empty place, is near everywhere: `NOWHERE` is its index.
+    Candidates are the examples that lie near, an empty place, which is the zero vector, and, at a cost, the examples
+    that count everywhere.
+
+    Args:
+        vectors: float32 (n, D), of the windows.
+        region: int64 (n,), of the windows.
+        examples: float32 (E, D).
+        places: int64 (E,), regions of the examples.
+        everywhere: bool (E,).
+        near: bool (regions, regions), whether examples of the second count in the first.
+        cost: added to the distance from an example that is not near.
+
+    Returns:
+        float32 (n,), the Euclidean distances, with the cost; int64 (n,), the examples, `NOWHERE` for an empty place.
     """
-    distances = np.sqrt((vectors**2).sum(1))
-    indices = np.full(len(vectors), NOWHERE)
-    lengths = (examples**2).sum(1)
+    found = np.sqrt((vectors**2).sum(1)), np.full(len(vectors), NOWHERE)
     order = np.argsort(places, kind="stable")
     ends = np.searchsorted(places[order], np.arange(len(near) + 1))
     for here in np.unique(region):
-        rows = np.flatnonzero(region == here)
         spans = [order[ends[there] : ends[there + 1]] for there in np.flatnonzero(near[here])]
-        candidates = np.concatenate(spans) if spans else order[:0]
-        if not len(candidates):
-            continue
-        squares = lengths[candidates] - 2 * vectors[rows] @ examples[candidates].T
-        best = candidates[squares.argmin(1)]
-        # Again, exactly: the product above rounds differently in blocks of different size.
-        exact = np.sqrt(((vectors[rows] - examples[best]) ** 2).sum(1))
-        closer = exact < distances[rows]
-        distances[rows[closer]] = exact[closer]
-        indices[rows[closer]] = best[closer]
-    return distances, indices
+        _closer(found, np.flatnonzero(region == here), vectors, examples, np.concatenate(spans), 0.0)
+    common = np.flatnonzero(everywhere)
+    for first in range(0, len(vectors), _BLOCK):
+        rows = np.arange(first, min(first + _BLOCK, len(vectors)))
+        _closer(found, rows, vectors, examples, common, cost)
+    return found
+
+
+def _closer(
+    found: tuple[NDArray[np.float32], Indices],
+    rows: Indices,
+    vectors: Vectors,
+    examples: Vectors,
+    candidates: Indices,
+    cost: float,
+) -> None:
+    """Put into `found` what is closer, of the candidates, to the given rows."""
+    if not len(candidates):
+        return
+    others = examples[candidates]
+    best = candidates[((others**2).sum(1) - 2 * vectors[rows] @ others.T).argmin(1)]
+    # Again, exactly: the product above rounds differently in blocks of different size.
+    exact = np.sqrt(((vectors[rows] - examples[best]) ** 2).sum(1)) + np.float32(cost)
+    closer = exact < found[0][rows]
+    found[0][rows[closer]] = exact[closer]
+    found[1][rows[closer]] = best[closer]
 
 
 def cover(vectors: Vectors, radius: float, first: int) -> Indices:

@@ -28,7 +28,7 @@ from vad_models.contract import (
     Phase,
     as_frames,
 )
-from vad_models.layers.cross_fitting import LEAST, CrossFit, VideoWindows, folds_of, highest_mean
+from vad_models.layers.cross_fitting import LEAST, CrossFit, Fitted, VideoWindows, folds_of, highest_mean
 from vad_models.layers.exemplars import NOWHERE, ExemplarBank, crop_of
 from vad_models.layers.motion_histograms import Preset
 from vad_models.layers.motion_windows import CHANNELS, MotionWindows, motion_windows
@@ -60,10 +60,12 @@ class ExemplarsSettings(MethodSettings):
     """Most exemplars that training makes; the radius grows until they are no more."""
     reach: float = Field(default=1.0, ge=0)
     """Half-heights of a person within which a place takes over the exemplars of others."""
+    elsewhere: float = Field(default=0.1, ge=0)
+    """Added to the distance from an exemplar of another place, in median distances between two windows."""
     folds: int = Field(default=8, ge=3)
     """Parts of the training video, each scored by what the others made."""
-    prior: float = Field(default=200.0, ge=0)
-    """Windows that what is usual anywhere counts as, at each place."""
+    prior: float = Field(default=2000.0, ge=0)
+    """Windows that the prior of what is usual at a place counts as."""
     highest: int = Field(default=3, ge=1)
     """Regions that a frame's score is the mean of."""
     tail_from: float = Field(default=0.9, gt=0, lt=1)
@@ -111,17 +113,19 @@ class Exemplars(Method):
         surveyed = [self._survey(video) for video in footage]
         near = self._near()
         settings = self.settings
-        fit = CrossFit(near, settings.radius, settings.limit, settings.prior, settings.highest)
+        fit = CrossFit(
+            near, settings.radius, settings.limit, settings.elsewhere, settings.prior, settings.highest
+        )
         lengths = [len(video.change) for video in surveyed]
         fitted = fit(surveyed, folds_of(lengths, settings.folds, settings.window, rng), rng)
-        self._places("motion").fit(fitted.distances, fitted.region, near)
+        self._places("motion").fit(fitted.distances, fitted.region, near, fitted.support)
         change = np.concatenate([video.change for video in surveyed])
         self._places("change").fit(change.ravel(), np.tile(np.arange(len(near)), len(change)), near)
         self._tail("motion").fit(fitted.motion)
         self._tail("change").fit(fitted.change)
         self.bank = ExemplarBank(CHANNELS, settings.crop)
         self.bank.scale.fill_(fitted.scale)
-        self._remember(footage, surveyed, fitted.exemplars)
+        self._remember(footage, surveyed, fitted)
 
     def features(self, frames: Tensor, signals: Sequence[str] | None = None) -> Features:
         steadied = self.front.steadied(frames)
@@ -148,7 +152,9 @@ class Exemplars(Method):
             region = int(surprises.argmax())
             box = regions.box(region)
             vector = judged.windows.vectors[time, region][None]
-            distance, nearest = self.bank.nearest(vector, np.array([region]), self._near())
+            distance, nearest = self.bank.nearest(
+                vector, np.array([region]), self._near(), self.settings.elsewhere
+            )
             known = Explanation(
                 box,
                 float(surprises[region]),
@@ -180,6 +186,7 @@ class Exemplars(Method):
             region,
             np.full((len(region), 2), -1),
             judged.windows.change[0, region],
+            np.zeros(len(region), bool),
             self._crops(frame, region),
             version,
         )
@@ -199,12 +206,13 @@ class Exemplars(Method):
         return VideoWindows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def _remember(
-        self, footage: Sequence[np.ndarray], surveyed: Sequence[VideoWindows], rows: NDArray[np.int64]
+        self, footage: Sequence[np.ndarray], surveyed: Sequence[VideoWindows], fitted: Fitted
     ) -> None:
-        """Put the chosen windows, rows of all active ones, into the bank."""
+        """Put the chosen windows into the bank."""
         first = 0
         for number, (video, windows) in enumerate(zip(footage, surveyed, strict=True)):
-            own = rows[(rows >= first) & (rows < first + len(windows.time))] - first
+            mine = (fitted.exemplars >= first) & (fitted.exemplars < first + len(windows.time))
+            own = fitted.exemplars[mine] - first
             first += len(windows.time)
             frames, region = windows.time[own] + self.settings.window, windows.region[own]
             crops = np.zeros((len(own), self.settings.crop, self.settings.crop), np.uint8)
@@ -213,7 +221,8 @@ class Exemplars(Method):
                 crops[frames == frame] = self._crops(steadied, region[frames == frame])
             origin = np.stack([np.full(len(own), number), frames], axis=1)
             change = windows.change[windows.time[own], region]
-            self.bank.add(windows.vectors[own], region, origin, change, crops, version=0)
+            everywhere = fitted.everywhere[mine]
+            self.bank.add(windows.vectors[own], region, origin, change, everywhere, crops, version=0)
 
     def _crops(self, frame: NDArray[np.uint8], region: NDArray[np.int64]) -> NDArray[np.uint8]:
         side = self.settings.crop
@@ -228,7 +237,7 @@ class Exemplars(Method):
         windows = self._windows(features["frames"].numpy(), features["keys"].numpy())
         near = self._near()
         time, region = np.nonzero(windows.active)
-        distances, _ = self.bank.nearest(windows.vectors[time, region], region, near)
+        distances, _ = self.bank.nearest(windows.vectors[time, region], region, near, self.settings.elsewhere)
         motion = np.full(windows.change.shape, LEAST, np.float32)
         motion[time, region] = self._places("motion")(distances, region)
         everywhere = np.arange(len(near))
