@@ -5,8 +5,6 @@ Optical flow is by dense inverse search (Kroeger et al. 2016), between a frame a
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 import torch
@@ -15,9 +13,8 @@ from torch import Tensor, nn
 
 from vad_models.layers.regions import Regions
 
-__all__ = ["BINS", "COLUMNS", "DIRECTIONS", "SPEEDS", "Flow", "MotionHistograms", "Preset"]
+__all__ = ["BINS", "COLUMNS", "DIRECTIONS", "SPEEDS", "Flow", "MotionHistograms"]
 
-Preset = Literal["fast", "medium"]
 Flow = NDArray[np.float32]
 """(H, W, 2): displacement to the right and down, in pixels."""
 
@@ -42,14 +39,14 @@ class MotionHistograms(nn.Module):
     """Sums per tile of what moves.
 
     Args:
-        preset: of the optical flow; `medium` is more exact and takes some five times as long as `fast`.
+        detail: pixels that a person is high, at least, where optical flow stops to get finer; more is faster.
     """
 
     edges: Tensor
 
-    def __init__(self, preset: Preset) -> None:
+    def __init__(self, detail: float) -> None:
         super().__init__()
-        self.preset = preset
+        self.detail = detail
         self.register_buffer("edges", torch.tensor([0.02, 0.06]))
 
     def fit(self, speeds: NDArray[np.float32]) -> None:
@@ -58,14 +55,16 @@ class MotionHistograms(nn.Module):
         if len(moving):
             self.edges.copy_(torch.from_numpy(np.quantile(moving, _EDGES)))
 
-    def flow(self, before: NDArray[np.uint8], frame: NDArray[np.uint8]) -> Flow:
-        """Optical flow from one grey frame (H, W) to the next."""
-        presets = {
-            "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
-            "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
-        }
-        start = np.zeros((*frame.shape, 2), np.float32)
-        return np.asarray(cv2.DISOpticalFlow.create(presets[self.preset]).calc(before, frame, start))
+    def flow(self, before: NDArray[np.uint8], frame: NDArray[np.uint8], regions: Regions) -> Flow:
+        """Optical flow from one grey frame (H, W) to the next.
+
+        It is found at scales that are halved again and again; the finest is where the smallest person, far away, is
+        still `detail` pixels high.
+        """
+        smallest = float(regions.heights.min())
+        search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        search.setFinestScale(max(0, int(np.log2(max(1.0, smallest / self.detail)))))
+        return np.asarray(search.calc(before, frame, np.zeros((*frame.shape, 2), np.float32)))
 
     def tile_sums(
         self,
@@ -78,7 +77,7 @@ class MotionHistograms(nn.Module):
 
         A direction is shared with its neighbours, so that what moves between two bins is close to both.
         """
-        flow = self.flow(before, frame)
+        flow = self.flow(before, frame, regions)
         pixels = np.flatnonzero(foreground.ravel() > _SEEN)
         weights, tiles = foreground.ravel()[pixels], regions.tile_of.ravel()[pixels]
         x, y = flow.reshape(-1, 2)[pixels].T

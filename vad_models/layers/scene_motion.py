@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vad_models.contract import as_frames
-from vad_models.layers.motion_histograms import MotionHistograms, Preset
+from vad_models.layers.motion_histograms import MotionHistograms
 from vad_models.layers.regions import Regions, blobs, person_heights
 from vad_models.layers.scene import Scene, grey
 from vad_models.settings import FrameSize
@@ -29,16 +29,16 @@ class SceneMotion(nn.Module):
 
     Args:
         size: of the frames.
-        preset: of the optical flow.
+        detail: of the optical flow (`MotionHistograms`).
         person: height of a person as a share of the frame's; None measures it.
     """
 
-    def __init__(self, size: FrameSize, preset: Preset, person: float | None) -> None:
+    def __init__(self, size: FrameSize, detail: float, person: float | None) -> None:
         super().__init__()
         self.person = person
         self.scene = Scene(size)
         self.regions = Regions(size)
-        self.histograms = MotionHistograms(preset)
+        self.histograms = MotionHistograms(detail)
         self._sums: dict[tuple[int, int], NDArray[np.float32]] = {}
 
     def fit(self, videos: Sequence[np.ndarray]) -> None:
@@ -46,20 +46,23 @@ class SceneMotion(nn.Module):
         self._sums.clear()
         self.scene.fit(videos)
         seen: list[tuple[float, float]] = []
-        flows = []
+        pairs = []
         for video in videos:
             each = max(2, _SURVEYED // len(videos))
             for time in np.linspace(1, len(video) - 1, min(each, len(video) - 1)).round().astype(int):
                 before, frame = self.steadied(as_frames(video[time - 1 : time + 1]))
                 foreground = self.scene.foreground(frame)
                 seen += blobs(foreground)
-                certain = foreground > 0.5
-                flows.append((self.histograms.flow(before, frame)[certain], np.nonzero(certain)[0]))
+                pairs.append((before, frame, foreground > 0.5))
         rows = self.scene.background.shape[0]
         heights = person_heights(seen, rows) if self.person is None else np.full(rows, self.person * rows)
         self.regions.fit(heights)
         per_row = self.regions.heights.numpy()
-        self.histograms.fit(np.concatenate([np.hypot(*flow.T) / per_row[row] for flow, row in flows]))
+        speeds = []
+        for before, frame, certain in pairs:
+            flow = self.histograms.flow(before, frame, self.regions)[certain]
+            speeds.append(np.hypot(*flow.T) / per_row[np.nonzero(certain)[0]])
+        self.histograms.fit(np.concatenate(speeds))
 
     def _load_from_state_dict(self, *args: Any) -> None:
         super()._load_from_state_dict(*args)

@@ -30,7 +30,6 @@ from vad_models.contract import (
 )
 from vad_models.layers.cross_fitting import LEAST, CrossFit, Fitted, VideoWindows, folds_of, highest_mean
 from vad_models.layers.exemplars import NOWHERE, ExemplarBank, crop_of
-from vad_models.layers.motion_histograms import Preset
 from vad_models.layers.motion_windows import CHANNELS, MotionWindows, motion_windows
 from vad_models.layers.places import Places
 from vad_models.layers.scene_motion import SceneMotion, frame_keys
@@ -46,8 +45,8 @@ _BLOCK = 64
 class ExemplarsSettings(MethodSettings):
     """Settings of `exemplars`."""
 
-    optical_flow: Preset = "fast"
-    """Preset of the optical flow (dense inverse search); `medium` takes some five times as long."""
+    detail: float = Field(default=12.0, gt=0)
+    """Pixels that the smallest person is high at the finest scale of optical flow; more is faster, and blunter."""
     person: float | None = Field(default=None, gt=0, le=1)
     """Height of a person in mid-scene as a share of the frame's height; None measures it in training video."""
     window: int = Field(default=6, ge=1)
@@ -89,7 +88,7 @@ class Exemplars(Method):
         super().__init__(settings, size)
         self.settings = settings
         self.clip = ClipSpec(settings.window + 1, settings.window, size)
-        self.front = SceneMotion(size, settings.optical_flow, settings.person)
+        self.front = SceneMotion(size, settings.detail, settings.person)
         self.bank = ExemplarBank(CHANNELS, settings.crop)
         regions = len(self.front.regions)
         self.places = nn.ModuleDict(
