@@ -60,7 +60,7 @@ def label_free_auc(method: Method, videos: Sequence[np.ndarray]) -> float | None
         videos: normal video that was not trained on, uint8 (T, H, W, C) each.
 
     Returns:
-        In [0, 1]; none where no video is long enough to hold scored frames of both kinds.
+        AUC in [0, 1]; None if no video is long enough to have scored frames of both kinds.
     """
     aucs = []
     for seed, video in enumerate(videos):

@@ -1,4 +1,4 @@
-"""Frame-level metrics with intervals, and the controls that tell what a number is worth (docs/evaluation.md)."""
+"""Frame-level metrics with intervals, and controls to compare them with (docs/evaluation.md)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _RESAMPLES_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class FrameMetrics:
-    """What one signal under one normalisation is worth on labelled test frames. All rates in [0, 1].
+    """Metrics of one signal under one normalisation on labelled test frames. All rates are in [0, 1].
 
     Attributes:
         signal, normalisation: what was measured.
@@ -88,13 +88,13 @@ def frame_metrics(
     labels: str,
     settings: EvaluationSettings,
 ) -> FrameMetrics:
-    """Metrics of scored frames.
+    """Compute metrics of scored frames.
 
     Args:
         truth: bool (n,), true where abnormal.
         scores: float (n,), higher = more abnormal.
-        videos: (n,), which video a frame is of.
-        signal: name of what is measured, for the result.
+        videos: (n,), the video of each frame.
+        signal: name of the signal, for the result.
         normalisation: name of how it was normalised.
         labels: name of the label set.
         settings: resamples and coverage of the interval.
@@ -128,7 +128,7 @@ def measure(
     label_set: str,
     settings: EvaluationSettings,
 ) -> list[dict[str, Any]]:
-    """Metrics of every signal under every normalisation, as rows; none where no test frame is labelled."""
+    """Compute metrics of every signal under every normalisation, as rows; empty if no test frame is labelled."""
     test = scores[scores["split"] == "test"].reset_index(drop=True)
     labelled = test["label"].notna().to_numpy()
     if not labelled.any():

@@ -1,8 +1,7 @@
-"""Choosing the best of several methods for a camera, and saying honestly how good the choice is.
+"""Choice of the best of several methods for a camera, with an honest estimate of its quality.
 
-Whoever picks the method with the highest AUC on the test video and reports that same AUC reports a number
-that the choice has inflated. Cross-fitting undoes it: each test video is scored by the method that wins on
-the *other* videos.
+The AUC of the method with the highest AUC on the test video is inflated by the choice. Cross-fitting removes this bias:
+each test video is scored by the method that wins on the *other* videos.
 """
 
 from __future__ import annotations
@@ -35,8 +34,9 @@ class Candidate:
     scores: np.ndarray
 
     def auc(self, frames: np.ndarray | None = None) -> float:
-        """Micro AUC in [0, 1] over `frames`, (n,) bool, none: all; mean over seeds; NaN without both
-        classes.
+        """Return the micro AUC in [0, 1] over `frames`, (n,) bool, mean over seeds; None means all frames.
+
+        It is NaN unless the frames have both classes.
         """
         chosen = np.ones(len(self.label), dtype=bool) if frames is None else frames
         return float(np.mean([_auc(self.label[chosen], scores[chosen]) for scores in self.scores]))
@@ -44,7 +44,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Selection:
-    """The method that was chosen, and what the choice is worth.
+    """The chosen method, and an estimate of its quality.
 
     Attributes:
         winner: the candidate with the highest micro AUC over all test videos.
@@ -60,7 +60,7 @@ class Selection:
 
 
 def select(candidates: Sequence[Candidate]) -> Selection:
-    """Choose among `candidates`, given in the order that settles ties.
+    """Choose among `candidates`, whose order breaks ties.
 
     Raises:
         ValueError: there is no candidate, or the test frames hold one class only, so that no AUC exists.
@@ -105,7 +105,7 @@ def _pools(candidates: Sequence[Candidate], winners: dict[str, str]) -> list[pd.
 
 
 def _best(names: Sequence[str], values: Sequence[float]) -> str | None:
-    """The name with the highest value, the first of equals; none where no value is a number."""
+    """Return the name with the highest value, the first if several are equal; None if no value is a number."""
     if not names or np.all(np.isnan(values)):
         return None
     return names[int(np.nanargmax(values))]

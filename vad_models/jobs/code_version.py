@@ -25,7 +25,7 @@ _SHARED = (
     "vad_models.scoring.gflop_per_frame",
     "vad_models.evaluation.label_free.label_free_auc",
 )
-"""What gives every job its numbers, besides the method. Costs in time are left out: no code version explains them.
+"""Code that gives every job its numbers, in addition to the method. Times are left out: code does not determine them.
 
 Measuring is left out too: metrics are computed again from stored scores, without a training.
 """
@@ -46,7 +46,7 @@ machine.
 
 
 def code_version(method: str, sources: Sources | None = None) -> str:
-    """16 hexadecimal digits; equal where all statements that shape the numbers of `method` are.
+    """Return 16 hexadecimal digits, equal if and only if all statements that shape the numbers of `method` are equal.
 
     Args:
         method: name of its module in `vad_models/methods/`.

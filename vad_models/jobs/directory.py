@@ -1,4 +1,4 @@
-"""The directory of a job: the names of its files, and whether what they hold is the job's."""
+"""The directory of a job: the names of its files, and which job they belong to."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class JobDirectory:
     """The files in a job's directory, in the order in which they are written.
 
     Attributes:
-        path: the directory; it need not be there.
+        path: the directory; it need not exist.
     """
 
     path: Path
@@ -89,17 +89,17 @@ class JobDirectory:
 
     @property
     def logged(self) -> list[Path]:
-        """The files that are kept with the job's run in MLflow, besides the figures, where they exist."""
+        """The existing files, without figures, that are logged with the job's run in MLflow."""
         files = (self.job, self.provenance, self.metrics, self.history, self.scores)
         return [file for file in files if file.exists()]
 
     @property
     def fingerprint(self) -> str | None:
-        """Fingerprint of the job that the directory belongs to; None where it belongs to none."""
+        """Return the fingerprint of the job that the directory belongs to, or None if it belongs to none."""
         return str(_read_json(self.job)["fingerprint"]) if self.job.exists() else None
 
     def begin(self, job: Job) -> None:
-        """Make the directory that of `job`; files of a job with another fingerprint are removed."""
+        """Prepare the directory for `job`; files of a job with another fingerprint are removed."""
         if self.fingerprint != job.fingerprint:
             shutil.rmtree(self.path, ignore_errors=True)
         write_json(self.job, job.with_fingerprint())

@@ -21,7 +21,7 @@ __all__ = ["FinishedJob", "finished_jobs", "names_of", "read_finished"]
 
 @dataclass(frozen=True)
 class FinishedJob:
-    """A job whose directory is whole: trained, scored and measured."""
+    """A job whose directory is complete: trained, scored and measured."""
 
     job: Job
     directory: Path
@@ -111,7 +111,7 @@ class FinishedJob:
 
 
 def names_of(job: Job) -> dict[str, str]:
-    """What tells a job from others of its dataset: columns of the result table, and tags of its MLflow run."""
+    """Return what distinguishes a job from others of its dataset: columns of the result table, tags of its run."""
     return {
         "dataset": job.dataset,
         "camera": job.camera,

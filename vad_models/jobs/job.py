@@ -22,7 +22,7 @@ from vad_models.settings import Frozen
 __all__ = ["Job", "label_of", "manifest_rows", "split_training"]
 
 _DEFAULT_FPS = 25.0
-"""Frame rate of footage that does not say, such as folders of images."""
+"""Frame rate of footage without one, such as folders of images."""
 
 
 def label_of(method: str, variant: str) -> str:
@@ -73,12 +73,12 @@ class Job(Frozen):
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits; equal where all fields are."""
+        """16 hexadecimal digits, equal if and only if all fields are equal."""
         canonical = json.dumps(self.model_dump(), sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     def with_fingerprint(self) -> dict[str, Any]:
-        """The fields and the fingerprint, as they are written next to what the job leaves."""
+        """Return the fields and the fingerprint, as written to the job's directory."""
         return {**self.model_dump(), "fingerprint": self.fingerprint}
 
     def directory(self, runs: Path) -> Path:
@@ -90,7 +90,7 @@ class Job(Frozen):
         return store.videos(None if self.camera == "all" else self.camera, split)
 
     def added(self, store: FrameStore) -> list[Excerpt]:
-        """What is trained on besides the normal video."""
+        """Return excerpts to train on in addition to the normal video."""
         return []
 
     def fps(self, store: FrameStore) -> float:
@@ -100,7 +100,7 @@ class Job(Frozen):
 
 
 def split_training(job: Job, store: FrameStore, shortest: int) -> tuple[list[Excerpt], list[Excerpt]]:
-    """The job's normal video: what is trained on, and what is held out, of every camera.
+    """Split the job's normal video, per camera, into video to train on and held-out video.
 
     Args:
         job: whose videos and share are taken.

@@ -1,4 +1,4 @@
-"""Running a job: train, score, measure. Pure; no orchestration. A job that died goes on from its last checkpoint."""
+"""Run a job: train, score, measure; no orchestration. A job that died resumes from its last checkpoint."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def run_job(
     resources: Resources = ALL_OF_IT,
     on_epoch: OnEpoch | None = None,
 ) -> dict[str, Any]:
-    """Train, score and measure; returns, and writes last, what `JobDirectory.finished_metrics` returns.
+    """Train, score and measure a job; returns, and writes last, what `JobDirectory.finished_metrics` returns.
 
-    What is already there with the same fingerprint is kept; what has another fingerprint is removed first.
+    Existing files with the same fingerprint are kept; files with another fingerprint are removed first.
 
     Args:
         job: what to do.

@@ -151,8 +151,8 @@ def train_method(
         job: method, settings and seed.
         size: of the frames.
         video: of the trial.
-        features: folder for features that no training changes; none: they are not kept.
-        progress: told about the epochs done.
+        features: folder for features that no training changes; None means that they are not kept.
+        progress: called with the number of epochs done.
     """
 
     def report(epoch: EpochReport) -> None:
@@ -174,15 +174,15 @@ def train_method(
 def verdicts(
     methods: Mapping[str, Method], video: Footage, progress: ReportProgress | None = None
 ) -> pd.DataFrame:
-    """How well each signal of trained methods tells tampered frames apart, by kind of anomaly.
+    """Measure how well each signal of trained methods detects tampered frames, by kind of anomaly.
 
     Args:
         methods: label -> trained method; all are asked about the same clips.
         video: of the trial.
-        progress: told about the clips done.
+        progress: called with the number of clips done.
 
     Returns:
-        One row a method, signal and normalisation, columns `COLUMNS`. An AUC is over the frames of all clips.
+        One row per method, signal and normalisation, columns `COLUMNS`. An AUC is over the frames of all clips.
 
     Raises:
         DataError: no clip is long enough for a method.

@@ -1,1 +1,1 @@
-"""What does a trained method need in service? `detector.load_detector` is the way in."""
+"""What does a trained method need in service? The way in is `detector.load_detector`."""

@@ -63,7 +63,7 @@ class Detector:
         """Score one video, uint8 (T, H, W, C), of the size that the method was trained on.
 
         Returns:
-            One row a scored frame: `frame` (0-based index, int64); every signal of the method (raw, float64);
+            One row per scored frame: `frame` (0-based index, int64); every signal of the method (raw, float64);
             `score` (the headline signal in deviations above normal, float64); `is_abnormal` (bool).
 
         Raises:
@@ -138,13 +138,13 @@ def _cannot(method: Method, protocol: type, what: str) -> str:
 
 
 def events(scores: pd.DataFrame) -> pd.DataFrame:
-    """What an operator is shown of one video: runs of abnormal frames.
+    """Find the runs of abnormal frames in one video, which an operator is shown.
 
     Args:
-        scores: what `Detector.score` gives.
+        scores: result of `Detector.score`.
 
     Returns:
-        One row a run: `first` and `last` frame, the frame of the highest score (`peak`), and that `score`.
+        One row per run: `first` and `last` frame, the frame of the highest score (`peak`), and that `score`.
     """
     rows = []
     for first, end in intervals_of(scores["is_abnormal"].to_numpy(bool)):
@@ -155,7 +155,7 @@ def events(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def save_calibration(calibration: Calibration, directory: Path) -> None:
-    """Write `calibration.json` beside a trained method."""
+    """Write `calibration.json` next to a trained method."""
     write_json(directory / "calibration.json", asdict(calibration))
 
 

@@ -25,7 +25,7 @@ DESCRIPTION = "model.json"
 def save_method(
     method: Method, settings: Mapping[str, Any], directory: Path, provenance: Mapping[str, Any]
 ) -> None:
-    """Write `method` to `directory`; `provenance` (fingerprint, dataset, camera, ...) is kept beside it."""
+    """Write `method` to `directory`, with its `provenance` (fingerprint, dataset, camera, ...)."""
     with atomic_path(directory / WEIGHTS) as temporary:
         save_file({key: value.contiguous() for key, value in method.state_dict().items()}, temporary)
     description = {
@@ -38,10 +38,10 @@ def save_method(
 
 
 def load_method(directory: Path, device: str = "cpu") -> Method:
-    """A trained method, in evaluation mode. Executes no code from the files.
+    """Load a trained method in evaluation mode, without executing code from the files.
 
     Raises:
-        JobError: there is no whole model in `directory`, or its weights are not those of the described network.
+        JobError: the model in `directory` is incomplete, or its weights do not fit the described network.
     """
     try:
         description = json.loads((directory / DESCRIPTION).read_text(encoding="utf-8"))

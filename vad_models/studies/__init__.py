@@ -1,4 +1,5 @@
 """What does robustness mean?
 
-Distortions of test video, contaminated and subsampled training, and the jobs that these need.
+The way in is `conditions.conditions`, the grid of distortions of test video. Other modules have contaminated and
+subsampled training, and the jobs that they need.
 """

@@ -1,4 +1,4 @@
-"""What robustness means: trained once on clean video, scored on test video under every condition of a grid.
+"""Robustness to distortions: methods are trained once on clean video and scored under every condition of a grid.
 
 The grid is that of Li et al. 2021, section 5.2 (brightness x rain), and each further distortion at each severity. The
 held-out normal video stays clean: a camera is calibrated before the weather turns.
@@ -39,9 +39,9 @@ class RobustnessSettings(StudySettings):
     distortions: tuple[str, ...] = ()
     """Functions of `vad_models/studies/distortions/`, each at every severity; empty means all of them."""
     severities: tuple[Annotated[int, Field(ge=1, le=5)], ...] = (1, 2, 3, 4, 5)
-    """Mild to severe."""
+    """Severities, from mild to severe."""
     seed: int = 0
-    """Of everything random in the distortions."""
+    """Seed of everything random in the distortions."""
 
 
 class Condition(Frozen):
@@ -118,7 +118,7 @@ def score_under(
         methods: name -> trained method; all see frames of the videos' size.
         videos: test videos of one camera.
         seed: of the distortion.
-        threads: of torch, for this process; none: as it is.
+        threads: number of torch threads in this process; None leaves it as it is.
 
     Returns:
         Name -> score table, split `test`.

@@ -1,8 +1,8 @@
 """Contaminated training: a stated number of abnormal frames among the normal ones, as in Li et al. 2021, section 5.3.
 
-What contaminates are excerpts of stored test videos; nothing is copied. Which videos may contaminate is decided by
-their labels alone, for all counts at once: every count, seed and method of a study has the same videos left to be
-tested on. Which of their frames do is drawn by the seed, the same ones for every method.
+The contaminating frames are excerpts of stored test videos; nothing is copied. The videos that may contaminate depend
+on their labels alone, for all counts at once, so every count, seed and method of a study is tested on the same videos.
+The seed decides which of their frames contaminate, the same ones for every method.
 """
 
 from __future__ import annotations
@@ -81,9 +81,9 @@ class ContaminatedJob(StudyJob):
 
     sampling: Sampling
     count: Count
-    """What was asked for; `passages` is what it came to."""
+    """Requested count; `passages` has the frames that were chosen."""
     passages: tuple[Passage, ...]
-    """What is trained on beside the normal video."""
+    """Abnormal passages to train on in addition to the normal video."""
 
     @property
     def cell(self) -> str:

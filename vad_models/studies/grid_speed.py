@@ -1,4 +1,4 @@
-"""What a grid of conditions costs in one go, against as many evaluations by themselves."""
+"""Speed of a grid of conditions in one run, compared with the same evaluations one by one."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class SubsamplingSettings(StudySettings):
     """Which frames the study of frame subsampling keeps."""
 
     steps: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(1, 2, 3, 5, 8, 10), min_length=1)
-    """Every d-th frame is kept, in training and test; a cell each."""
+    """Every d-th frame is kept, in training and test; one cell per d."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class SubsampledJob(StudyJob):
 
 
 def shortage(job: Job, store: FrameStore) -> str | None:
-    """Why the job cannot be done, where its videos are too short for its method; else none."""
+    """Return why the job's videos are too short for its method, or None if they are long enough."""
     window = build_method(job.method, job.settings, store.size).clip.frames
     try:
         trained, _ = split_training(job, store, window)

@@ -17,7 +17,7 @@ _SHADOW = 0.3
 
 
 def rider(walker: Walker, rng: np.random.Generator) -> Look:
-    """The person, wider, above two dark rings as far apart as wheels are."""
+    """Draw the person, wider, above two dark rings as far apart as wheels."""
     person = walker.standing
     high, wide = person.mask.shape
     wide = round(wide * rng.uniform(1.2, 1.6))

@@ -1,10 +1,10 @@
 """Distortions of video: what light, weather, lenses, mounts and links do to a camera's picture.
 
-Each distortion is one function in one of the modules here, and is found by itself: `@distortion` of pixels, in batches
-of frames on any device, or `@delivery` of frames that come late or never. It is deterministic in (video, frame, seed):
-all randomness is drawn on the CPU from generators seeded by these, so that a frame is distorted alike in whatever
-block it comes. What moves in the world moves here: streaks fall, flakes sway, fog drifts, a mount trembles, dirt stays
-where it is.
+Each distortion is one function in one of the modules here, and is found automatically: `@distortion` of pixels, in
+batches of frames on any device, or `@delivery` of frames that come late or never. It is deterministic in (video, frame,
+seed): all randomness is drawn on the CPU from generators seeded by these, so that the distortion of a frame does not
+depend on its block. What moves in the world moves here: streaks fall, flakes sway, fog drifts, a mount trembles, dirt
+stays where it is.
 
 Lengths are shares of the frame's height, so that a severity means the same at any resolution.
 """
