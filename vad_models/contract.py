@@ -1,7 +1,7 @@
-"""The contract that every method keeps: what it sees, how it is trained, which scores it emits.
+"""The contract of every method: what it sees, how it is trained, and which scores it gives.
 
 A method works on contiguous frames. `features` turns each frame into what the method needs to remember of it (once per
-frame, however many windows contain it); `score` turns the features of consecutive frames into one score a window.
+frame, however many windows contain it); `score` turns the features of consecutive frames into one score per window.
 Batch scoring, streaming and training are all built on these two, so they cannot disagree.
 """
 
@@ -59,39 +59,39 @@ class ClipSpec:
 
 
 class Phase(Frozen):
-    """One stage of a training: what `Method.loss` is called for, and for how long."""
+    """One stage of a training: its length, its sequences and its optimiser."""
 
     epochs: int = Field(ge=0)
-    """Passes; a checkpoint is written after each. 0: the phase is only `Method.fit`."""
+    """Number of passes; a checkpoint is written after each. 0 means that the phase is only `Method.fit`."""
     steps_per_epoch: int | None = Field(default=None, ge=1)
-    """Optimiser steps of a pass, on sequences drawn at random; none: every sequence once."""
+    """Optimiser steps per pass, on random sequences. None means that each pass sees every sequence once."""
     sequence: int = Field(ge=1)
     """Consecutive frames of a training sequence."""
     batch: int = Field(ge=1)
-    """Sequences of a step."""
+    """Sequences per step."""
     optimiser: Literal["adam", "rmsprop"] = "adam"
     """`adam` decouples the weight decay from the gradient (AdamW); `rmsprop` does not."""
     learning_rate: float = Field(gt=0)
-    """At the start."""
+    """Learning rate at the start of the phase."""
     weight_decay: float = Field(default=0.0, ge=0)
     """L2 penalty of the weights."""
     clip_gradient: float | None = Field(default=None, gt=0)
-    """Largest norm of a step's gradient, over all parameters; none: unlimited."""
+    """Largest norm of a step's gradient over all parameters. None means unlimited."""
     schedule: Literal["constant", "cosine", "step"] = "constant"
-    """`cosine`: up over the first tenth of the phase, down to zero over the rest. `step`: x0.1 every `decay_every`."""
+    """`cosine` rises over the first tenth of the phase and falls to zero; `step` is x0.1 every `decay_every`."""
     decay_every: int = Field(default=20, ge=1)
     """Epochs between the drops of the `step` schedule."""
     frozen_features: bool = False
     """Train on features computed once per frame before the phase; for phases that leave `features` unchanged."""
     fit_sequences: int = Field(default=0, ge=0)
-    """Sequences, evenly spread over the training video, that `Method.fit` gets before the first step; 0: no fit."""
+    """Sequences for `Method.fit` before the first step, evenly spread over the training video. 0 means no fit."""
 
 
 class MethodSettings(Frozen):
     """Settings that all methods share."""
 
     frames: FrameSizeField | None = None
-    """Size of the frames the method sees; none: the dataset's first size."""
+    """Size of the frames that the method sees. None means the dataset's first size."""
 
 
 class Method(nn.Module, ABC):
@@ -100,10 +100,10 @@ class Method(nn.Module, ABC):
     name: ClassVar[str]
     """Name of the module in `vad_models/methods/`."""
     title: ClassVar[str]
-    """One line for tables and help: what it is, and whose."""
+    """One line for tables and help: what the method is, and who published it."""
     Settings: ClassVar[type[MethodSettings]]
     signals: ClassVar[tuple[str, ...]]
-    """Score signals, each a number a frame."""
+    """Names of the score signals, each one number per frame."""
     headline: ClassVar[str]
     """The signal that the method is judged by."""
     calibrated_on: ClassVar[tuple[str, ...]] = ()
@@ -128,7 +128,7 @@ class Method(nn.Module, ABC):
             phase: name of the phase.
 
         Returns:
-            `loss`, a scalar that is minimised, and any scalars to be logged beside it.
+            `loss`, a scalar that is minimised, and any other scalars to log.
         """
 
     def fit_statistics(self, videos: Iterable[np.ndarray]) -> None:
@@ -150,10 +150,10 @@ class Method(nn.Module, ABC):
         """
 
     def after_step(self, phase: str) -> None:
-        """Bring the parameters back to where they are allowed to be, after a step of the optimiser."""
+        """Bring the parameters back into their allowed range after a step of the optimiser."""
 
     def mirror(self) -> None:
-        """Mirror what is known of places of the frame: a buffer `background`, (C, H, W).
+        """Mirror buffers that belong to places in the frame: `background`, (C, H, W).
 
         Called before a step on mirrored frames, and again after it.
         """
@@ -169,10 +169,10 @@ class Method(nn.Module, ABC):
         """
 
     def frozen_key(self, phase: str) -> str | None:
-        """Name of all that the frozen features of `phase` depend on beside the frames, fit for a folder.
+        """Return a folder name for everything except the frames that the frozen features of `phase` depend on.
 
-        Features with a name are computed once for all trainings and kept on disk; those without (they depend on what
-        was trained before the phase) once a training, in memory.
+        Features with a name are computed once for all trainings and kept on disk. None means that they depend on what
+        was trained before the phase; they are then computed once per training, and kept in memory.
         """
         return None
 
@@ -181,11 +181,11 @@ class Method(nn.Module, ABC):
         return self.features(frames)
 
     def features(self, frames: Tensor, signals: Sequence[str] | None = None) -> Features:
-        """What the method remembers of consecutive frames.
+        """Compute what the method remembers of consecutive frames.
 
         Args:
             frames: float32 (n, C, H, W) in [0, 1].
-            signals: the signals that will be asked for; none: all.
+            signals: the signals that `score` will need; None means all.
         """
         return {"frames": frames}
 
@@ -195,7 +195,7 @@ class Method(nn.Module, ABC):
 
         Args:
             features: of n consecutive frames, n >= `clip.frames`.
-            signals: which; none: all.
+            signals: the signals to compute; None means all.
 
         Returns:
             signal -> float32 (n - clip.frames + 1,), the i-th for frame i + `clip.target`.
@@ -203,10 +203,10 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def error_map(self, features: Features) -> Tensor:
-        """Where the headline signal comes from: float32 (n - clip.frames + 1, h, w), higher = more abnormal."""
+        """Map where the headline signal comes from: float32 (n - clip.frames + 1, h, w), higher = more abnormal."""
 
     def warning(self, means: Mapping[str, float]) -> str | None:
-        """A sentence for the log when the means of an epoch's logged scalars say that the training goes wrong."""
+        """Return a sentence for the log if the mean scalars of an epoch show that training fails, or else None."""
         return None
 
 
@@ -271,7 +271,7 @@ class Learns(Protocol):
 
 
 class Combination(Method):
-    """A method that is made of others that were trained before."""
+    """A method that combines other trained methods."""
 
     @abstractmethod
     def adopt(self, label: str, member: Method, held_out: pd.DataFrame) -> None:

@@ -1,13 +1,13 @@
 """One training on several devices of a host: each takes its share of every batch (data-parallel training, DDP).
 
-    in_ranks                          starts one process per device (a rank), and gives their outcome back
+    in_ranks                          starts one process per device (a rank), and returns their result
       -> Share                        which sequences of a batch are the rank's, and what they weigh in the whole
       -> share_batch_norm             statistics of the whole batch, not of the share
       -> strategy                     Lightning's DDP: gradients are averaged over the ranks
 
-How many devices a training has is a matter of operations: it computes what one device does, but for rounding. Not so
-where a loss is no mean over the batch (the memory of `mnad` and the clusters of `std` follow the first rank's share),
-or where `Method.loss` draws numbers, which each rank does for itself.
+The number of devices changes the results only by rounding. There are two exceptions: a loss that is not a mean over the
+batch (the memory of `mnad` and the clusters of `std` follow the first rank's share), and random numbers in
+`Method.loss`, which each rank draws separately.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ class Share:
     ranks: int
 
     def of(self, batch: Sequence[T]) -> Sequence[T]:
-        """The rank's sequences of a batch. Where there are too few for all ranks, each takes all."""
+        """Return the rank's sequences of a batch; if there are too few for all ranks, each rank takes all."""
         return batch if len(batch) < self.ranks else batch[self.rank :: self.ranks]
 
     def weight(self, batch: Sequence[Any]) -> float:
-        """What the rank's mean weighs in the mean over the batch; the weights of all ranks add up to 1."""
+        """Return the weight of the rank's mean in the mean over the batch; the weights of all ranks sum to 1."""
         return 1 / self.ranks if len(batch) < self.ranks else len(self.of(batch)) / len(batch)
 
     def total(self, values: Tensor) -> Tensor:
-        """The sum over all ranks."""
+        """Return the sum over all ranks."""
         if self.ranks > 1:
             distributed.all_reduce(values)
         return values
@@ -67,13 +67,13 @@ ALONE = Share(0, 1)
 
 
 def strategy(share: Share) -> Any:
-    """How Lightning trains. A phase may leave parameters out of its loss, and DDP has to look for these."""
+    """Return Lightning's strategy. A phase may leave parameters out of its loss, so DDP has to look for these."""
     return "auto" if share == ALONE else DDPStrategy(find_unused_parameters=True)
 
 
 @dataclass(frozen=True)
 class _Task:
-    """What the processes of a training are told."""
+    """The arguments of the processes of a training."""
 
     work: Callable[..., Any]
     method: Method
@@ -140,15 +140,15 @@ def in_ranks(
 
 
 def _rank(rank: int, task: _Task) -> None:
-    """The life of a process."""
+    """Run one process."""
     # It comes with Ctrl-C, and when the process that asked for the training dies (torch.multiprocessing sees to that).
     # Then nothing may be written any more: another process may have begun to resume the training.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     asked_by = parent_process()
     if asked_by is None or not asked_by.is_alive():
-        return  # it died while this process was starting, before there was anything to send the signal
+        return  # the parent died while this process was starting, before anything could send the signal
     torch.set_num_threads(task.threads)
-    method = copy.deepcopy(task.method)  # torch hands tensors over in memory that all processes write to
+    method = copy.deepcopy(task.method)  # torch passes tensors in memory that all processes share
     os.environ["LOCAL_RANK"] = str(rank)  # tells Lightning that the processes are there
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     ranks = task.resources.devices
@@ -170,7 +170,7 @@ def _rank(rank: int, task: _Task) -> None:
 
 
 def share_batch_norm(module: nn.Module) -> None:
-    """Let every batch normalisation below `module` take the statistics of all ranks' shares.
+    """Make every batch normalisation in `module` use the statistics of all ranks' shares.
 
     torch's own `SyncBatchNorm` refuses to run without a GPU.
     """

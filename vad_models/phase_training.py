@@ -1,7 +1,7 @@
-"""One phase of a training: Lightning runs the loop, and a loop that was killed goes on from its last checkpoint.
+"""One phase of a training: Lightning runs the loop, and a killed loop resumes from its last checkpoint.
 
-Everything random is seeded by (seed, epoch, step), and a checkpoint is written after each epoch, so that a phase that
-was killed and resumed ends with the numbers of one that was not.
+Everything random is seeded by (seed, epoch, step), and a checkpoint is written after each epoch, so a phase that was
+killed and resumed ends with the same numbers as one that was not.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ __all__ = ["PhaseRequest", "Trainee", "descend", "seed_of", "was_begun"]
 
 _CHECKPOINT = "last.ckpt"
 _HOLDOUT_SEQUENCES = 32
-"""Held-out sequences that an epoch's held-out loss is the mean of."""
+"""Number of held-out sequences over which an epoch's held-out loss is averaged."""
 
 log = logging.getLogger(__name__)
 logging.getLogger("lightning.pytorch").setLevel(
     logging.WARNING
-)  # devices and tips, at every phase of every job
+)  # otherwise it logs devices and tips at every phase of every job
 
 
 @dataclass(frozen=True)
 class PhaseRequest:
-    """What a phase trains on.
+    """The data and settings of a phase.
 
     Attributes:
         name: of the phase, for the method.
-        phase: how long and how.
+        phase: length and optimiser.
         sources: training video, one source per excerpt: frames, uint8 (T, H, W, C), or features (T, ...).
         held: held-out video, in the same form.
         seed: of everything random.
-        mirror: whether to mirror every other batch, by chance; phases on frozen features do not.
+        mirror: whether to mirror each batch with probability 1/2; phases on frozen features never do.
     """
 
     name: str
@@ -60,7 +60,7 @@ class PhaseRequest:
 
 
 class Trainee(lightning.LightningModule):
-    """One phase of one method, as Lightning wants it.
+    """One phase of one method, as a Lightning module.
 
     Attributes:
         history: the means of what was logged, one entry per epoch; `holdout_loss` among them.
@@ -99,7 +99,7 @@ class Trainee(lightning.LightningModule):
         self._trained = method.begin(self.name)
 
     def _held_out_batches(self, held: Sequence[Any]) -> list[Features]:
-        """A few batches of held-out sequences, the same in every epoch; none where the held-out video is too short."""
+        """Return a few batches of held-out sequences, the same in every epoch; empty if held-out video is too short."""
         long_enough = [source for source in held if len(_first(source)) >= self.phase.sequence]
         if not long_enough:
             return []
@@ -141,13 +141,13 @@ class Trainee(lightning.LightningModule):
         self._sums, self._steps, self._started = {}, 0, time.perf_counter()
 
     def on_train_batch_start(self, batch: Features, batch_index: int) -> None:
-        # Here and not at the start of the epoch: what else draws numbers in between differs after a resumption.
+        # Here and not at the start of the epoch, because other draws in between differ after a resumption.
         torch.manual_seed(seed_of(self.seed, self.current_epoch, batch_index))
 
     def training_step(self, batch: Features, batch_index: int) -> Tensor:
         mirrored = self.mirror and bool(torch.rand(()) < 0.5)
         if self.share.rank:
-            # Sequences of different ranks differ in what else is drawn for them.
+            # Ranks have different sequences, so they draw different numbers for them.
             torch.manual_seed(seed_of(self.seed, self.current_epoch, batch_index, self.share.rank))
         if mirrored:
             self.method.mirror()
@@ -218,7 +218,7 @@ class Trainee(lightning.LightningModule):
 
 
 def descend(trainee: Trainee, folder: Path, device: str) -> None:
-    """Run a phase to its end, from the last checkpoint in `folder` where there is one.
+    """Run a phase to its end, from the last checkpoint in `folder` if there is one.
 
     Args:
         trainee: the phase; its method is trained in place, and is on the CPU afterwards.
@@ -249,12 +249,12 @@ def descend(trainee: Trainee, folder: Path, device: str) -> None:
 
 
 def was_begun(folder: Path) -> bool:
-    """Whether there is a checkpoint in `folder`."""
+    """Return whether there is a checkpoint in `folder`."""
     return (folder / _CHECKPOINT).exists()
 
 
 def _rate(phase: Phase, step: int, steps: int) -> float:
-    """Factor of the learning rate at `step` of `steps`."""
+    """Return the factor of the learning rate at `step` of `steps`."""
     if phase.schedule == "cosine":
         rise = steps / 10
         position = step / rise if step < rise else 1 + (step - rise) / (steps - rise)
@@ -265,7 +265,7 @@ def _rate(phase: Phase, step: int, steps: int) -> float:
 
 
 def seed_of(*parts: int) -> int:
-    """A seed that differs wherever any part does."""
+    """Return a seed that differs if any part differs."""
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "big")
 
 

@@ -1,4 +1,4 @@
-"""Scoring stored video: one number a frame and signal, each tied to the frame that it belongs to."""
+"""Scoring of stored video: one number per frame and signal, with the frame that it belongs to."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 _BLOCK = 32
-"""Frames that are scored at once."""
+"""Frames per block."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class VideoScores:
     Attributes:
         first: index of the first scored frame; the frames before it (and the method's lookahead at the end) have none.
         signals: signal -> float32 (n,), for frames first .. first + n - 1.
-        maps: float32 (n, h, w) error maps of the headline signal, or none.
+        maps: float32 (n, h, w) error maps of the headline signal, or None.
     """
 
     first: int
@@ -76,7 +76,7 @@ def score_video(
 
 
 def score_excerpts(method: Method, excerpts: Iterable[Excerpt], split: str) -> pd.DataFrame:
-    """Score table of stored video: camera, split, video, frame, label (missing where unlabelled), one column a signal.
+    """Score stored video: columns camera, split, video, frame, label (missing if unlabelled), and one per signal.
 
     Frames are numbered in their video, also where the excerpt begins later. Excerpts too short for one window are
     left out.
@@ -118,7 +118,7 @@ def read_scores(path: Path) -> pd.DataFrame:
 
 
 def gflop_per_frame(method: Method) -> float:
-    """Floating-point operations, in 1e9, that one more frame costs in service: the headline signal, with all reuse."""
+    """Count the floating-point operations, in 1e9, of one more frame in service: headline signal, with all reuse."""
     stream = Stream(method, [method.headline])
     blank = np.zeros((method.clip.frames, *method.clip.size), np.uint8)
     stream.push_block(blank)
@@ -128,7 +128,7 @@ def gflop_per_frame(method: Method) -> float:
 
 
 def frames_per_second(method: Method, frames: np.ndarray, block: int = _BLOCK, at_most: int = 320) -> float:
-    """Frames of `frames`, uint8 (T, H, W, C), scored per second for the headline signal, `block` at a time.
+    """Measure frames of uint8 (T, H, W, C) scored per second for the headline signal, `block` frames at a time.
 
     The first window is a warm-up and is not counted; frames are read from where they are (the frame store).
     """

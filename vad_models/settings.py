@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 Deployable = Literal["training", "causal"]
-"""Normalisations that need nothing of the video that has not been seen yet (`vad_models.evaluation.normalisation`)."""
+"""Normalisations that use no future frames of the video (`vad_models.evaluation.normalisation`)."""
 
 _S = TypeVar("_S", bound="StudySettings")
 
@@ -75,7 +75,7 @@ FrameSizeField = Annotated[FrameSize, BeforeValidator(_as_frame_size), PlainSeri
 
 
 class BenchmarkSettings(Frozen):
-    """What `dvc repro` runs."""
+    """The benchmark that `dvc repro` runs."""
 
     datasets: tuple[str, ...] = Field(min_length=1)
     """Datasets under `data/`; `vad data import` and `vad data synth` keep this list."""
@@ -87,7 +87,7 @@ class DatasetSettings(Frozen):
     """How one dataset is derived, trained on and split."""
 
     profile: Profile = "cpu"
-    """Which hyper-parameters of each method are taken."""
+    """Profile of each method's hyper-parameters."""
     seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
     """One training per seed."""
     frames: tuple[FrameSizeField, ...] = Field(default=(FrameSize(128, 192, 1),), min_length=1)
@@ -95,7 +95,7 @@ class DatasetSettings(Frozen):
     holdout: float = Field(default=0.1, gt=0, lt=0.5)
     """Share of each camera's normal training video that is kept out of training, for calibration."""
     mirror: bool = False
-    """Train on mirrored video as well: only where no direction of motion is unusual."""
+    """Train on mirrored video as well; only suitable if no direction of motion is unusual."""
     cameras: Literal["each", "all"] = "each"
     """One model per camera, or one model for all of them."""
 
@@ -137,7 +137,7 @@ class Params(Frozen):
         """The entry of a method or variant.
 
         Raises:
-            SettingsError: there is none.
+            SettingsError: there is no such method or variant.
         """
         if label not in self.methods:
             near = closest(label, self.methods, "params/methods/")
@@ -173,7 +173,7 @@ class Params(Frozen):
         return {**values, "members": members}
 
     def study(self, name: str, settings: type[_S]) -> _S:
-        """Settings of study `name`; the defaults of `settings` where `studies:` has no entry for it.
+        """Return the settings of study `name`, or the defaults of `settings` if `studies:` has no entry for it.
 
         Raises:
             SettingsError: a key is unknown, or a value is not allowed.
@@ -181,7 +181,7 @@ class Params(Frozen):
         return validated(settings, self.studies.get(name, {}), f"studies.{name}")
 
     def dataset(self, name: str) -> DatasetSettings:
-        """Settings of dataset `name`; those of `default` where it has none of its own."""
+        """Return the settings of dataset `name`, or those of `default` if it has none."""
         return self.datasets.get(name) or self.datasets.get("default") or DatasetSettings()
 
 

@@ -1,4 +1,4 @@
-"""What all settings share: frozen pydantic models, YAML that is read strictly, and errors that say what is allowed."""
+"""Common parts of all settings: frozen pydantic models, strict YAML, and errors that say what is allowed."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def read_settings(file: Path) -> dict[str, Any]:
 
 
 def _refuse_duplicates(node: yaml.Node | None, file: Path) -> None:
-    """PyYAML keeps the last of several values of a key, without a word."""
+    """Refuse a key that occurs twice, of which PyYAML would silently keep the last value."""
     if isinstance(node, yaml.SequenceNode):
         for item in node.value:
             _refuse_duplicates(item, file)

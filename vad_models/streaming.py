@@ -1,4 +1,4 @@
-"""Scoring frame by frame, as a live camera delivers them. Batch scoring is the same code, fed larger blocks."""
+"""Scoring frame by frame, as a live camera delivers frames. Batch scoring is the same code with larger blocks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["FrameScore", "Stream"]
 
 @dataclass(frozen=True)
 class FrameScore:
-    """Scores of one frame: its 0-based index in the stream, and a number a signal (higher = more abnormal)."""
+    """Scores of one frame: its 0-based index in the stream, and one number per signal (higher = more abnormal)."""
 
     frame: int
     signals: dict[str, float]
@@ -29,7 +29,7 @@ class Stream:
 
     Args:
         method: a trained method; it is copied.
-        signals: which signals; none: all. Fewer can be much cheaper.
+        signals: the signals to compute; None means all. Fewer can be much cheaper.
 
     Raises:
         SettingsError: the method has no such signal.
@@ -47,7 +47,7 @@ class Stream:
         self._seen = 0
 
     def push(self, frame: np.ndarray) -> FrameScore | None:
-        """Take the next frame, uint8 (H, W, C); returns the newest score, or none while the first window fills."""
+        """Take the next frame, uint8 (H, W, C); returns the newest score, or None while the first window fills."""
         first, scores, _ = self.push_block(frame[None])
         if not scores[self.signals[0]].numel():
             return None

@@ -1,7 +1,7 @@
 """Training one method on one camera's normal video, through all phases of the method.
 
-Everything random is seeded by (seed, phase, epoch, step), and a phase goes on from its last checkpoint
-(`vad_models.phase_training`), so that a training that was killed and resumed ends with the numbers of one that was not.
+Everything random is seeded by (seed, phase, epoch, step), and a phase resumes from its last checkpoint
+(`vad_models.phase_training`), so a training that was killed and resumed ends with the same numbers as one that was not.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ __all__ = ["EpochReport", "OnEpoch", "Training", "TrainingRequest", "train"]
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What to train on.
+    """The data and settings of a training.
 
     Attributes:
-        training: normal video that is trained on.
-        holdout: normal video that is not; its loss is logged, and `Method.calibrate` gets its scores.
+        training: normal video to train on.
+        holdout: normal video held out from training; its loss is logged, and `Method.calibrate` gets its scores.
         checkpoints: folder for the last checkpoint of each phase; the caller keeps it until the result is safe.
         seed: of everything random.
-        mirror: whether to mirror every other batch, by chance; phases on frozen features do not.
+        mirror: whether to mirror each batch with probability 1/2; phases on frozen features never do.
     """
 
     training: Sequence[Excerpt]
@@ -80,7 +80,7 @@ def train(
     resources: Resources = ALL_OF_IT,
     on_epoch: OnEpoch | None = None,
 ) -> Training:
-    """Train and calibrate `method` in place, through all its phases, from its last checkpoint where there is one.
+    """Train and calibrate `method` in place, through all its phases, from its last checkpoint if there is one.
 
     On several devices, gradients and the statistics of batch normalisation are those of the whole batch. The result is
     that of one device, up to rounding, where the loss is a mean over the batch (`vad_models.ddp`).
@@ -155,7 +155,7 @@ def _train_share(
 
 
 def _calibrate(method: Method, held: Sequence[np.ndarray]) -> None:
-    """Give the method the scores of held-out video that it wants, where that is long enough."""
+    """Give the method the scores of held-out video that it needs, if the video is long enough."""
     long_enough = [video for video in held if len(video) >= method.clip.frames]
     if not method.calibrated_on or not long_enough:
         return
