@@ -44,7 +44,7 @@ def test_a_name_reads_as_what_it_names(text: str) -> None:
         ("rate=uniform(2,1)", "the bounds of uniform must be in ascending order"),
         ("clip=int(1.5,4)", "the bounds of int must be whole numbers and in ascending order"),
         ("rate=log(a,b)", r"the bounds of log must be numbers, such as log\(1e-4,1e-2\)"),
-        ("rate=uniform(nan,1)", "the lower one first"),
+        ("rate=uniform(nan,1)", "in ascending order"),
     ],
 )
 def test_what_is_not_allowed_is_one_sentence(text: str, sentence: str) -> None:
