@@ -26,11 +26,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,team,dask]'
 	@touch $@
 
-lock: $(STAMP) ## Write constraints.txt from what .venv holds.
+lock: $(STAMP) ## Write constraints.txt with the versions in .venv.
 	@{ sed -n '/^#/p' constraints.txt; $(PIP) freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.new
 	@mv constraints.new constraints.txt
 
-demo: $(STAMP) ## Make the embedded campus, prove it, train on it, show the results.
+demo: $(STAMP) ## Make the embedded campus, check it, train on it, show the results.
 	vad data synth campus --cameras 3 --seed 7
 	vad data verify campus
 	vad with-server dvc repro report@campus
@@ -39,33 +39,33 @@ demo: $(STAMP) ## Make the embedded campus, prove it, train on it, show the resu
 test: lint ## Check style, types and architecture, then run all tests (about 20 minutes on two cores).
 	python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --durations=25
 
-test-integration: $(STAMP) ## Start the servers and workers of a team, and kill some (docs/team.md).
+test-integration: $(STAMP) ## Test a team's servers and workers, also when some are killed (docs/team.md).
 	python -m pytest -m team --durations=15
 
-lint: $(STAMP) ## ruff, mypy and the import contracts.
+lint: $(STAMP) ## Run ruff, mypy and the import contracts.
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
 
-hooks: $(STAMP) ## Run what lint runs before every commit (Git hooks).
+hooks: $(STAMP) ## Install Git hooks that run lint before every commit.
 	pre-commit install
 
 format: $(STAMP) ## Format the code.
 	ruff check --fix .
 	ruff format .
 
-server: $(STAMP) ## Start Prefect and MLflow on loopback, and say where their pages are.
+server: $(STAMP) ## Start Prefect and MLflow on loopback, and print the addresses of their pages.
 	@vad server start
 
-server-team: $(STAMP) ## The same with PostgreSQL and an S3 store, which keep everything (docs/team.md).
+server-team: $(STAMP) ## Start them with PostgreSQL and an S3 store, which store everything (docs/team.md).
 	@vad server start --team
 
-worker: $(STAMP) ## Run here what is triggered on the server, until Ctrl-C (docs/deployments.md).
+worker: $(STAMP) ## Run the flows that are triggered on the server, until Ctrl-C (docs/deployments.md).
 	@vad worker
 
-server-stop: ## Stop them, with the team's or without.
+server-stop: ## Stop all servers, including a team's.
 	@vad server stop
 
-clean: ## Remove what can be made again; footage, results and MLflow's runs stay.
+clean: ## Remove everything that can be made again; footage, results and MLflow's runs stay.
 	rm -rf ingest validation frames features reports .prefect .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,4 +1,4 @@
-"""A project of two cameras, in a repository of its own, with the servers of a team running beside it."""
+"""A project with two cameras in its own repository, and the running servers of a team."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ EPOCHS = 400
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that keeps all in files, with one account beside the administrator's."""
+    """Provide a server that stores everything in files and has one account in addition to the administrator's."""
     root = tmp_path_factory.mktemp("server")
     home = root / "home"
     home.mkdir()

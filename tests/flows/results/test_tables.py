@@ -1,4 +1,4 @@
-"""The result table: every measured number once, what is pooled from them, and the controls beside them."""
+"""The result table: every measured number once, what is pooled from them, and the controls."""
 
 from __future__ import annotations
 

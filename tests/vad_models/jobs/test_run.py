@@ -79,7 +79,7 @@ def test_the_fingerprint_follows_everything_that_shapes_the_numbers(tmp_path: Pa
 
 
 def test_the_fingerprint_of_a_job_stays_what_it_was() -> None:
-    """Trained models are found by it: a field more, and all of them are trained anew."""
+    """Trained models are found by their fingerprint, so one more field would train all of them again."""
     job = Job(
         dataset="blobs", camera="01", method="ffp", profile="demo", seed=0, settings={"channels": [4, 4]},
         frames="32x48x1", holdout=0.1, data_version="data", code_version="code",
