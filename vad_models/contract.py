@@ -78,7 +78,7 @@ class Phase(Frozen):
     clip_gradient: float | None = Field(default=None, gt=0)
     """Largest norm of a step's gradient over all parameters. None means unlimited."""
     schedule: Literal["constant", "cosine", "step"] = "constant"
-    """`cosine` rises over the first tenth of the phase, then falls to 0; `step` divides by 10 every `decay_every` epochs."""
+    """`cosine` rises over the first tenth of the phase, then falls to 0; `step` divides by 10 every `decay_every`."""
     decay_every: int = Field(default=20, ge=1)
     """Epochs between the drops of the `step` schedule."""
     frozen_features: bool = False
