@@ -1,4 +1,4 @@
-"""A small project: settings, and footage of two cameras in the layout that most copies of datasets have."""
+"""A small project: settings, and footage of two cameras in the most common layout."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # pictures are tiny: threads woul
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares trained models or servers in one process: the tests of a file, and all tests of a team."""
+    """Run tests that share trained models or servers in one process: those of a file, and all tests of a team."""
     for item in items:
         group = "team" if item.get_closest_marker("team") else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def project_root(tmp_path: Path, empty_databases: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with `params.yaml` and `data/blobs`, made the working directory; it shares no server."""
+    """A project with `params.yaml` and `data/blobs`, as the working directory, without a shared server."""
     servers, engine = (
         ("MLFLOW_TRACKING_URI", "PREFECT_API_URL", "PREFECT_HOME"),
         ("RUNNER", "SLOTS", "DEVICES_PER_JOB"),
@@ -68,7 +68,7 @@ def project_root(tmp_path: Path, empty_databases: dict[str, Path], monkeypatch: 
 
 
 def write_settings(root: Path, params: str = PARAMS, **methods: str) -> None:
-    """Write a project's `params.yaml` and a file for each of `methods`, by name; one for conv_ae in any case."""
+    """Write a project's `params.yaml` and one file per method of `methods`, and always one for conv_ae."""
     (root / "params.yaml").write_text(params)
     folder = root / "params" / "methods"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Databases without a row: Prefect takes ten seconds to make its tables, MLflow three, so tests start from copies."""
+"""Empty databases: Prefect takes ten seconds to create its tables and MLflow three, so tests start from copies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["empty_databases"]
 
 @pytest.fixture(scope="session")
 def empty_databases(request: pytest.FixtureRequest) -> dict[str, Path]:
-    """Paths of `prefect` and `mlflow` databases with tables and nothing in them; pytest's cache keeps them."""
+    """Return the paths of empty `prefect` and `mlflow` databases with tables, which pytest's cache keeps."""
     folder = Path(request.config.cache.mkdir("databases"))  # type: ignore[union-attr]
     files = {name: folder / f"{name}-{version(name)}.db" for name in ("prefect", "mlflow")}
     with FileLock(folder / "lock"):  # workers of pytest-xdist come at the same time

@@ -18,7 +18,7 @@ SIZE = FrameSize(32, 48, 1)
 
 
 def blobs(frames: int, seed: int, speed: float = 1.0, size: FrameSize = SIZE, block: int = 4) -> np.ndarray:
-    """uint8 (frames, H, W, C): a few bright blocks of `block` pixels walk sideways at `speed` pixels a frame."""
+    """uint8 (frames, H, W, C): a few bright blocks of `block` pixels walk sideways at `speed` pixels per frame."""
     rng = np.random.default_rng(seed)
     ground = np.random.default_rng(0).integers(60, 90, (size.height, size.width, size.channels))
     video = np.repeat(ground[None], frames, axis=0)

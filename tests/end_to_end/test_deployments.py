@@ -1,4 +1,4 @@
-"""Deployments: what prefect.yaml promises, and one of them triggered over the API and run by a worker."""
+"""Deployments: those of prefect.yaml exist, and one is triggered over the API and run by a worker."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def checkout(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
 
 @pytest.fixture
 def worker(checkout: Path) -> Iterator[None]:
-    """A worker of the pool, which it makes."""
+    """Start a worker, which creates the pool."""
     command = [sys.executable, "-m", "flows.cli", "worker"]
     with (checkout / "worker.log").open("w") as log:
         process = subprocess.Popen(command, cwd=checkout, stdout=log, stderr=log, start_new_session=True)
@@ -71,7 +71,7 @@ def worker(checkout: Path) -> Iterator[None]:
 
 
 def prefect(*arguments: str, seconds: float = 300) -> str:
-    """Output of a `prefect` command that succeeds."""
+    """Run a `prefect` command that must succeed, and return its output."""
     done = subprocess.run(
         ["prefect", "--no-prompt", *arguments], capture_output=True, text=True, timeout=seconds, check=False
     )

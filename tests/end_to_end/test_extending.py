@@ -70,7 +70,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory, empty_databases: dict[str, P
 
 
 def run(*command: str, cwd: Path) -> str:
-    """Output of a command that succeeds, with the code in `cwd`."""
+    """Run a command that must succeed, with the code in `cwd`, and return its output."""
     environment = {
         "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
         "PYTHONPATH": str(cwd),

@@ -14,7 +14,7 @@ from vad_models.training import EpochReport
 
 
 def kill_in_training(project: Project, job: Job) -> None:
-    """Forget what the job has done, and leave it as it is when it is killed after its first epoch."""
+    """Reset the job to its state after it was killed after its first epoch."""
     directory = job.directory(project.paths.runs)
     shutil.rmtree(directory)
     store = FrameStore(project.paths.frames / job.dataset / job.frames)

@@ -1,4 +1,4 @@
-"""A small finished benchmark, made up: directories as `vad_models.jobs.run` leaves them, with scores of chosen
+"""A small made-up finished benchmark: directories as `vad_models.jobs.run` leaves them, with scores of chosen
 quality.
 """
 

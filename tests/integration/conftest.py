@@ -39,7 +39,7 @@ class Team:
     environment: Mapping[str, str]
 
     def run(self, *command: str, cwd: Path | None = None) -> str:
-        """Output of a command that succeeds."""
+        """Run a command that must succeed, and return its output."""
         done = subprocess.run(
             command,
             cwd=cwd or self.root,
@@ -77,7 +77,7 @@ class Team:
 
 
 def kill(process: psutil.Process) -> None:
-    """Kill a process and all that it started, as when a machine dies."""
+    """Kill a process and its children, as when a machine dies."""
     for one in (process, *process.children(recursive=True)):
         one.kill()
     process.wait(SECONDS)

@@ -1,4 +1,4 @@
-"""What becomes of work that is cancelled, whose server goes away, and that is triggered twice at once."""
+"""Work that is cancelled, that loses its server, or that is triggered twice at once."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Checkout(Team):
         return [self.root / "runs" / self.dataset / job for job in JOBS]
 
     def trigger(self) -> str:
-        """The id of a new flow run of `benchmark/vad`."""
+        """Start a flow run of `benchmark/vad` and return its id."""
         with self.prefect as prefect:
             deployment = prefect.get("deployments/name/benchmark/vad").raise_for_status().json()["id"]
             parameters = {"parameters": {"dataset": self.dataset}}
@@ -233,7 +233,7 @@ def names(directory: Path) -> set[str]:
 
 
 def measured(directory: Path) -> dict[str, Any]:
-    """`metrics.json` without what was timed."""
+    """Return `metrics.json` without its times."""
     metrics = json.loads((directory / "metrics.json").read_text())
     return {name: value for name, value in metrics.items() if name not in TIMED}
 

@@ -44,7 +44,7 @@ KILLED = """
 def trained(
     name: str, folder: Path, devices: int, on_epoch: Callable[[EpochReport], None] | None = None
 ) -> tuple[Method, Training]:
-    """Three epochs of three steps a phase; batches of three sequences, which two devices cannot halve."""
+    """Three epochs of three steps per phase, with batches of three sequences, which two devices cannot halve."""
     folder.mkdir(exist_ok=True)
     torch.set_num_threads(1)
     torch.manual_seed(3)

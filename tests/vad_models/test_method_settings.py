@@ -1,4 +1,4 @@
-"""A file per method: profiles, variants as what they change, and what is refused."""
+"""A file per method: profiles, variants as changes, and refused settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings: what is refused, and how it is said."""
+"""Settings: which are refused, and with which message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""YAML that is read strictly, and the names that an error offers."""
+"""Strict reading of YAML, and the names that an error suggests."""
 
 from __future__ import annotations
 

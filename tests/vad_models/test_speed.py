@@ -1,4 +1,4 @@
-"""The benchmarks count what they say they count."""
+"""The benchmarks count what they claim to count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `vad evaluate` writes for DVC to plot."""
+"""Files that `vad evaluate` writes for DVC's plots."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.integration]
 
 @pytest.fixture
 def prefect_running(project_root: Path) -> Iterator[None]:
-    """A server for the test; settings are read once a process, so Prefect is told about it explicitly."""
+    """Provide a server for the test; Prefect reads settings once per process, so they are set explicitly."""
     with prefect_server(Paths(project_root)) as url:
         from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
@@ -95,7 +95,7 @@ def test_a_job_that_is_run_again_is_only_looked_up(project_root: Path) -> None:
 def test_finished_jobs_are_logged_where_they_are_not_yet(
     project_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As when a project moves to a team's server: nothing is trained, and the server has every run."""
+    """A project can move to a team's server: nothing is trained again, and the server gets every run."""
     from flows.benchmark.flow import train
 
     monkeypatch.setenv("VAD_SLOTS", "1")

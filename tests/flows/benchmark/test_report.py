@@ -1,4 +1,4 @@
-"""The report page: whole, offline, the same for the same results."""
+"""The report page: complete, offline, and equal for equal results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vad_models.jobs.finished import FinishedJob
 
 
 def text_of(page: str) -> str:
-    """What a reader sees of the page, spaces collapsed."""
+    """Return the visible text of the page, with spaces collapsed."""
     body = re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
     return " ".join(re.sub(r"<[^>]+>", " ", body).split())
 

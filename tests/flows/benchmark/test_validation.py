@@ -18,7 +18,7 @@ from vad_models.errors import DataError
 
 @pytest.fixture(scope="module")
 def manifest() -> pd.DataFrame:
-    """A manifest that keeps every rule: two cameras, the second without test video."""
+    """Build a manifest that satisfies every rule: two cameras, the second without test video."""
     rows = [("01", "train", "a", 10, -1, 0), ("01", "test", "b", 20, 20, 5), ("02", "train", "c", 10, -1, 0)]
     columns = ["camera", "split", "video", "frames", "label_frames", "abnormal_frames"]
     table = pd.DataFrame(rows, columns=columns)

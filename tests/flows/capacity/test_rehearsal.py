@@ -1,4 +1,4 @@
-"""Jobs that train nothing go through the real flow, and what that costs is bounded."""
+"""Jobs that train nothing run through the real flow, and the overhead is bounded."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_bench_scale_estimates_the_matrix_and_says_what_breaks_first(project_roo
 
 
 def vad(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command of its own, as Prefect reads which server to talk to once in the life of a process; on two slots."""
+    """Run a command in its own process, because Prefect reads its server's address once per process; on two slots."""
     return subprocess.run(
         [sys.executable, "-m", "flows.cli", *arguments],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "VAD_SLOTS": "2"},

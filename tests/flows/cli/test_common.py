@@ -1,4 +1,4 @@
-"""`--params`: the file that is named is the one that is read, also in the processes that train."""
+"""`--params`: the named file is the one that is read, also in the processes that train."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OTHER = PARAMS.replace("seeds: [0]", "seeds: [7]").replace("bootstrap: 20", "boo
 
 
 def vad(*arguments: str) -> str:
-    """What `vad` says, in a process of its own; it succeeds."""
+    """Run `vad` in its own process, check that it succeeds, and return its output."""
     command = [sys.executable, "-m", "flows.cli", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -44,7 +44,7 @@ COMMANDS = (
 
 
 def run(*arguments: str) -> tuple[int, str]:
-    """Exit code and stderr of `vad`, in a process of its own."""
+    """Return the exit code and stderr of `vad`, in its own process."""
     done = subprocess.run(
         [sys.executable, "-m", "flows.cli", *arguments], capture_output=True, text=True, check=False
     )
@@ -52,7 +52,7 @@ def run(*arguments: str) -> tuple[int, str]:
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    """Exit code and stderr of `vad`, in this process."""
+    """Return the exit code and stderr of `vad`, in this process."""
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     return int(stopped.value.code or 0), capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`vad model`: what is listed, and what a person decides."""
+"""`vad model`: the list of versions, and decisions by a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`vad study`: the studies there are, and what they have measured."""
+"""`vad study`: the list of studies, and their results."""
 
 from __future__ import annotations
 

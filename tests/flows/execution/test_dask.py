@@ -1,4 +1,4 @@
-"""Flows on a real cluster of Dask: a scheduler and two worker processes."""
+"""Flows on a real Dask cluster: a scheduler and two worker processes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ studies:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """Two workers that may start processes, of two threads each: more than a job's process may use."""
+    """Two workers that may start processes, with two threads each, which is more than a job's process may use."""
     with (
         dask.config.set({"distributed.worker.daemon": False}),
         distributed.LocalCluster(

@@ -1,4 +1,4 @@
-"""Flows on Ray, where it is installed: `pip install -e '.[ray]'`."""
+"""Flows on Ray, if it is installed: `pip install -e '.[ray]'`."""
 
 from __future__ import annotations
 

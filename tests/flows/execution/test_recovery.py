@@ -1,4 +1,4 @@
-"""A flow run whose worker fell silent goes back to the queue; one that ended does not."""
+"""A flow run whose worker died returns to the queue; a flow run that ended does not."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def api(project_root: Path) -> Iterator[str]:
 
 
 def begin(client: SyncPrefectClient, deployment: UUID | None) -> FlowRun:
-    """A flow run that says once that it lives."""
+    """Create a flow run that sends one heartbeat."""
     if deployment is None:
         run = client.create_flow_run(nothing, state=Running())
         related = []

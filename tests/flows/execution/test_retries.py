@@ -1,4 +1,4 @@
-"""What is tried again."""
+"""Retries of tasks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_what_went_well_is_not_tried_again() -> None:
 
 
 def _nothing() -> None:
-    """A task of Prefect is made of a function of Python."""
+    """Prefect tasks are made from plain functions."""
 
 
 def test_the_options_are_those_of_a_prefect_task() -> None:

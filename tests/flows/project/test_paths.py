@@ -1,4 +1,4 @@
-"""Where everything lies."""
+"""The paths of a project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A project is a folder with `params.yaml`, or another file of settings in it."""
+"""A project is a folder with `params.yaml` or another settings file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the registry holds, and which model a name means."""
+"""Contents of the registry, and look-up of a model by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which job of a camera is the best, and by which criterion."""
+"""Choice of a camera's best job, and its criterion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a registered version says of itself."""
+"""Tags and model card of a registered version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registry: a camera's champion is the best that was measured, can be loaded, and holds no pickle."""
+"""The registry: a camera's champion is its best measured job, can be loaded, and contains no pickle."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def versions(paths: Paths, name: str = NAME) -> list:
 
 
 def challenged(paths: Paths, jobs: list[FinishedJob]) -> Promotion:
-    """What becomes of the best of a camera's jobs."""
+    """Challenge the champion with the best of a camera's jobs."""
     return challenge(paths, choose(jobs, METHODS), "flow test")
 
 

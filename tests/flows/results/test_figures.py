@@ -1,4 +1,4 @@
-"""The figures show what they are given."""
+"""Figures show their input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Targets are data, and a broken table of them is refused with a sentence."""
+"""Targets are data, and a broken table of targets is refused with one sentence."""
 
 from __future__ import annotations
 

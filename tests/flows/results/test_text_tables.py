@@ -1,4 +1,4 @@
-"""Result tables as people read them."""
+"""Result tables for readers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passwords: what the servers and their clients are told, and what is said where a server was started otherwise."""
+"""Passwords: settings of servers and clients, and the error if a server was started with the other choice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests to servers on loopback, with a proxy in the environment that is not there."""
+"""Requests to servers on loopback, with a proxy in the environment that does not exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A champion in service is replaced by what beats it on held-out video, and by nothing else."""
+"""A champion in service is replaced only by a model that beats it on held-out video."""
 
 from __future__ import annotations
 

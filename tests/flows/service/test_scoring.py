@@ -1,4 +1,4 @@
-"""Which videos are scored, and what is written of them."""
+"""Which videos are scored, and which files are written."""
 
 from __future__ import annotations
 

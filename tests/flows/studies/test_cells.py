@@ -1,4 +1,4 @@
-"""A cell's file is named by all that shapes its numbers."""
+"""The name of a cell's file depends on everything that shapes its numbers."""
 
 from __future__ import annotations
 

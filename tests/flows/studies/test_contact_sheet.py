@@ -1,4 +1,4 @@
-"""Contact sheets show what they say."""
+"""Contact sheets show the conditions in their labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What figures of studies are drawn with."""
+"""Building blocks of the figures of studies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the flow of studies refuses, and what Prefect's form offers."""
+"""Requests that the flow of studies refuses, and the choices in Prefect's form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Studies are found by themselves: a file is a study, and nothing else is edited."""
+"""Studies are found automatically: a new study is one file, and nothing else is edited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comparison of runs is what is in MLflow, whatever lies in the folders."""
+"""The comparison of runs reads MLflow, and not the folders of jobs."""
 
 from __future__ import annotations
 

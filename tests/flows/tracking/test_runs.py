@@ -1,4 +1,4 @@
-"""MLflow runs: everything is in them, once, whatever dies on the way."""
+"""MLflow runs hold everything once, even if processes die on the way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study in MLflow: it folds, its sweeps are curves, and the page of the jobs stays theirs."""
+"""A study in MLflow: its runs are nested, its sweeps are curves, and it has its own experiment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machine's load beside a job's losses."""
+"""The machine's load next to a job's losses."""
 
 from __future__ import annotations
 

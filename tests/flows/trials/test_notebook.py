@@ -1,4 +1,4 @@
-"""The notebook of trials: what it keeps, and in which order it is read."""
+"""The notebook of trials: its contents and their order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sweep varies, as it is written on the command line."""
+"""The search space of a sweep, as written on the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sweeps: how many trials are run, which settings they try, and what becomes of those that fail or are interrupted."""
+"""Sweeps: the number of trials, their settings, and the handling of failed and interrupted trials."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ def test_a_trial_whose_process_died_is_tried_again(
 
 
 def test_what_the_next_process_queued_is_run_by_whoever_comes(project: Project, ran: list[Job]) -> None:
-    """A process that dies between queueing a trial and taking it leaves it to the next, of whatever sweep."""
+    """If a process dies after queueing a trial, the next process takes it, whichever sweep it runs."""
     plan = planned(project, ["clip=4|5"])
     study = open_study(project.paths, plan.question)
     assert sweep._reserve(project, study, plan, 0)

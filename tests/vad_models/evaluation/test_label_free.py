@@ -1,4 +1,4 @@
-"""The label-free yardstick: what is tampered with, where, and that it ranks."""
+"""The label-free yardstick: where video is tampered with, and that it ranks methods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choosing a method, and the price of the choice."""
+"""Choice of a method, and its cross-fitted estimate."""
 
 from __future__ import annotations
 

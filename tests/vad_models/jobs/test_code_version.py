@@ -1,4 +1,4 @@
-"""Fingerprints survive what changes no number: copies of the package, edited or moved, and asked again."""
+"""Fingerprints ignore edits that change no number, tested on edited and moved copies of the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Job directories read back."""
+"""Reading of job directories."""
 
 from __future__ import annotations
 

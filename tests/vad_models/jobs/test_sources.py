@@ -1,4 +1,4 @@
-"""What of the source counts, and what does not: small packages, changed in one place and asked again."""
+"""Which changes of the source count, tested on small packages that are changed in one place."""
 
 from __future__ import annotations
 
@@ -206,5 +206,5 @@ def test_the_files_are_those_of_the_definitions(tmp_path: Path) -> None:
 
 
 def test_the_digest_is_the_same_in_every_version_of_python(tmp_path: Path) -> None:
-    """Where it is not, models that are trained with one version are not found with another."""
+    """Otherwise, models that are trained with one version would not be found with another."""
     assert digest(tmp_path) == "03045844e6835b96"

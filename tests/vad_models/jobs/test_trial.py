@@ -1,4 +1,4 @@
-"""Trials: what is held out, what is asked, and that the verdicts rank."""
+"""Trials: held-out video, pasted anomalies, and that the verdicts rank methods."""
 
 from __future__ import annotations
 

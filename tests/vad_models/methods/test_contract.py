@@ -1,4 +1,4 @@
-"""What every method promises. A new method is picked up by itself, with its `demo` profile cut to a few steps."""
+"""The contract of every method. New methods are tested automatically, with their `demo` profile cut to a few steps."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def shortened(settings: dict[str, Any], epochs: int, steps: int) -> dict[str, An
 
 
 def short_settings(name: str, steps: int = 2) -> dict[str, Any]:
-    """The demo profile with one epoch of `steps` steps a phase."""
+    """The demo profile with one epoch of `steps` steps per phase."""
     return shortened(profile_settings(name), 1, steps)
 
 
@@ -59,7 +59,7 @@ def excerpt(tmp_path: Path, name: str, frames: np.ndarray) -> Excerpt:
 
 @cache
 def trained(name: str, seed: int = 0) -> Method:
-    """The method after two steps a phase; one training serves all tests, which leave it as it is."""
+    """The method after two steps per phase; all tests share this training and leave it unchanged."""
     return train_briefly(name, seed)
 
 

@@ -1,4 +1,4 @@
-"""Trained methods on disk: what cannot be loaded is said in one sentence."""
+"""Trained methods on disk: the error for a broken model is one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frame subsampling: every d-th frame and its label, and jobs on them."""
+"""Frame subsampling: every d-th frame with its label, and jobs that use it."""
 
 from __future__ import annotations
 

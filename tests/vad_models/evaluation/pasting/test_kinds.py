@@ -1,4 +1,4 @@
-"""Each kind of anomaly: what it changes, where it is, how fast it is, and that the seed decides."""
+"""Each kind of anomaly: what it changes, where it is, how fast it is, and that the seed determines it."""
 
 from __future__ import annotations
 
