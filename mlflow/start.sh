@@ -2,9 +2,9 @@
 # MLflow's tracking server on loopback, in the foreground. `make server` and `make server-team` run it in the background.
 #   MLFLOW_PORT                     default 5000
 #   MLFLOW_BACKEND_STORE_URI        default: the database that runs are logged to when no server is named
-#   MLFLOW_ARTIFACTS_DESTINATION    default: a folder beside that database
+#   MLFLOW_ARTIFACTS_DESTINATION    default: a folder next to that database
 #   MLFLOW_AUTH_CONFIG_PATH         accounts and permissions; where it is set, the server asks for passwords (docs/team.md)
-# They are handed on in the environment: a command line, and a password in it, can be read by every user of the host.
+# They are passed in the environment, because every user of the host can read a command line, and a password in it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p mlflow/store/artifacts

@@ -216,7 +216,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Explanation:
-    """What stood out most in a frame, and the nearest example of normality.
+    """The place that stood out most in a frame, and the nearest example of normality.
 
     Attributes:
         box: where.

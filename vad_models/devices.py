@@ -13,7 +13,7 @@ __all__ = ["ALL_OF_IT", "Resources", "cuda_devices", "describe"]
 
 @dataclass(frozen=True)
 class Resources:
-    """What a job may use of this machine. Numbers do not depend on it, up to rounding.
+    """Resources of this machine that a job may use. Numbers do not depend on them, up to rounding.
 
     Attributes:
         threads: of torch, in the job's process; None means one per core.

@@ -37,7 +37,7 @@ class _Profiles(Frozen):
 
 
 class Variant(_Profiles):
-    """What a variant changes in its method; a dot reaches into a group: `training.sequence: 10`."""
+    """Changes of a variant to its method; a dot reaches into a group: `training.sequence: 10`."""
 
     changes: Values = Field(default_factory=dict)
     """In every profile that the method has; those of a profile come on top."""
@@ -47,7 +47,7 @@ class MethodFile(_Profiles):
     """The whole of `params/methods/<method>.yaml`."""
 
     variants: dict[str, Variant] = Field(default_factory=dict)
-    """What a variant `plain` of the method `decoupled` changes; its label is `decoupled_plain`."""
+    """Name of a variant -> its changes. The variant `plain` of `decoupled` has the label `decoupled_plain`."""
 
 
 class MethodEntry(_Profiles):
@@ -56,7 +56,7 @@ class MethodEntry(_Profiles):
     method: str
     """Name of the module in `vad_models/methods/`."""
     file: Path = Path()
-    """Where the settings stand, for messages."""
+    """File of the settings, for messages."""
 
 
 def load_methods(folder: Path) -> dict[str, MethodEntry]:

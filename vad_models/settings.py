@@ -84,7 +84,7 @@ class BenchmarkSettings(Frozen):
 
 
 class DatasetSettings(Frozen):
-    """How one dataset is derived, trained on and split."""
+    """Settings of one dataset: how it is derived, trained on and split."""
 
     profile: Profile = "cpu"
     """Profile of each method's hyper-parameters."""
@@ -101,7 +101,7 @@ class DatasetSettings(Frozen):
 
 
 class EvaluationSettings(Frozen):
-    """How a score becomes a reported number."""
+    """Settings that turn scores into reported numbers."""
 
     normalisation: Deployable = "training"
     """Normalisation of the headline AUC, by which champions are chosen; `per_video` is reported next to it."""

@@ -110,7 +110,7 @@ def _refuse_duplicates(node: yaml.Node | None, file: Path) -> None:
 
 
 def closest(name: str, known: Collection[str], where: str) -> str:
-    """What an error about an unknown name goes on with: the names closest to it; else all, or where they are listed.
+    """Complete an error about an unknown name with the closest names, or else with all names or where they are listed.
 
     Args:
         name: what was given.

@@ -61,7 +61,7 @@ optuna.logging.set_verbosity(
 
 @dataclass(frozen=True)
 class Question:
-    """What all trials of a study have in common.
+    """The common properties of all trials of a study.
 
     Attributes:
         dataset, camera, method: of the trials.

@@ -69,7 +69,7 @@ class LocatedVideo:
 
 @dataclass(frozen=True)
 class Localisation:
-    """How well a signal localises. NaN where there is nothing to find, or, for `pixel_auc`, no normal frame.
+    """Localisation metrics of a signal. NaN if there is nothing to find or, for `pixel_auc`, no normal frame.
 
     Attributes:
         pixel_auc: pixel-level AUC, in [0, 1].

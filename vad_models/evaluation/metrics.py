@@ -61,7 +61,7 @@ class FrameMetrics:
 
 @dataclass(frozen=True)
 class Operation:
-    """What an operator would have seen on the test video at a threshold.
+    """Alarms that an operator would have seen on the test video at a threshold.
 
     Attributes:
         threshold: in standard deviations above normal.

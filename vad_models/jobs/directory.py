@@ -54,7 +54,7 @@ class JobDirectory:
 
     @property
     def description(self) -> Path:
-        """What rebuilds the network that the weights belong to."""
+        """The description that rebuilds the network of the weights."""
         return self.path / DESCRIPTION
 
     @property
@@ -69,7 +69,7 @@ class JobDirectory:
 
     @property
     def training(self) -> Path:
-        """What was measured while training; written when training and scoring are done."""
+        """The measurements of training; written when training and scoring are done."""
         return self.path / "training.json"
 
     @property

@@ -82,7 +82,7 @@ class Job(Frozen):
         return {**self.model_dump(), "fingerprint": self.fingerprint}
 
     def directory(self, runs: Path) -> Path:
-        """Where the job's files are, below `runs/`."""
+        """Return the job's folder below `runs/`."""
         return runs / self.dataset / self.label / self.camera / f"seed{self.seed}"
 
     def videos(self, store: FrameStore, split: Split) -> list[Video]:

@@ -48,12 +48,12 @@ __all__ = [
 ]
 
 KINDS = tuple(pasting.KINDS)
-"""Of anomalies."""
+"""Groups of kinds of anomalies."""
 GROUPS = {"faster": tuple(pasting.FAST), "no_faster": tuple(pasting.SLOW)}
 """Kinds that are faster than people walk, and kinds that are not."""
 
 COLUMNS = ("method", "signal", "headline", "normalisation", *KINDS, *GROUPS, "all", "hit", "chance")
-"""Of a table of verdicts. Kinds, groups and `all`: AUCs in [0, 1], NaN where not both kinds of frames are scored.
+"""Columns of a table of verdicts. Kinds, groups and `all` are AUCs in [0, 1], NaN unless both classes are scored.
 `hit`: share of the abnormal frames whose highest pixel of the error map lies on the anomaly; `chance`: the share that
 a pixel drawn at random would hit. They are the headline signal's, and NaN for others."""
 
@@ -254,7 +254,7 @@ def _hits(maps: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _aucs(scores: pd.DataFrame, signal: str, how: str) -> list[float]:
-    """Of each of `KINDS`, of each of `GROUPS`, and of all together; controls count in each."""
+    """Return the AUC of each of `KINDS`, of each of `GROUPS`, and of all together; controls count in each."""
     values = normalise(scores, signal, how)
     truth, kinds = scores["label"].to_numpy(bool), scores["kind"]
     asked = [*[(kind,) for kind in KINDS], *GROUPS.values(), KINDS]

@@ -50,7 +50,7 @@ class Condition(Frozen):
     distortion: str
     """`weather` for a cell of the paper's grid, else one of `DISTORTIONS`."""
     severity: int = 0
-    """Of the distortion; 0 in the paper's grid."""
+    """Severity of the distortion; 0 in the paper's grid."""
     brightness: float = 1.0
     """Factor of the intensities; 1 outside the paper's grid."""
     rain: Rain = "none"

@@ -39,7 +39,7 @@ Count = Annotated[int, Field(ge=0)] | Literal["all"]
 
 
 class ContaminationSettings(StudySettings):
-    """How much abnormal video is put into the training of the study of contaminated training, and how."""
+    """Settings of the study of contaminated training: how much abnormal video is added, and how."""
 
     counts: tuple[Count, ...] = Field(default=(0, 50, 100, 200, 400, 800, "all"), min_length=1)
     """Abnormal frames in training, a cell each (Li et al. 2021, Fig. 6)."""
@@ -166,7 +166,7 @@ def contaminating_videos(videos: Sequence[Video], settings: ContaminationSetting
 def passages(
     videos: Sequence[Video], count: Count, settings: ContaminationSettings, seed: int
 ) -> list[Passage]:
-    """What contaminates: exactly `count` abnormal frames, in runs of `settings.run` or more, in the videos' order.
+    """Choose exactly `count` abnormal frames that contaminate, in runs of `settings.run` or more, in the videos' order.
 
     `runs` takes whole abnormal stretches, of one video after the other, and cuts the last of them short. `random`
     takes pieces of about `settings.run` frames from anywhere: a frame alone, as in the paper (that is `run` 1), is no
@@ -213,7 +213,7 @@ def passages(
 
 
 def _videos_needed(available: Sequence[int], largest: int, settings: ContaminationSettings) -> int:
-    """How many videos contaminate, given the abnormal frames of each; more than there are if those do not suffice."""
+    """Return how many videos contaminate, given the abnormal frames of each; more than exist if they do not suffice."""
     everything = "all" in settings.counts
     if everything and not settings.exclude:
         return max(len(available), 1)

@@ -16,7 +16,7 @@ from vad_models.studies.conditions import Condition, score_under
 __all__ = ["GridSpeed", "measure_grid"]
 
 _SEED = 0
-"""Of the distortions."""
+"""Seed of the distortions."""
 
 
 @dataclass(frozen=True)

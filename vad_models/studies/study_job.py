@@ -29,7 +29,7 @@ class StudyJob(Job):
         return f"{super().title}/{self.cell}"
 
     def directory(self, runs: Path) -> Path:
-        """Where the job's files are: apart from plain jobs, which are listed, compared and promoted."""
+        """Return the job's folder, apart from plain jobs, which are listed, compared and promoted."""
         cell = f"{self.study}-{self.cell}"
         return runs / "studies" / self.dataset / cell / self.label / self.camera / f"seed{self.seed}"
 

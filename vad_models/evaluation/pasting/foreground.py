@@ -1,4 +1,4 @@
-"""What moves in front of a fixed camera's background."""
+"""Separation of moving things from a fixed camera's background."""
 
 from __future__ import annotations
 

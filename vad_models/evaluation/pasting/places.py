@@ -1,4 +1,4 @@
-"""Where people walk and stand in a camera's normal video, which way they go there, and how high they are."""
+"""Places where people walk and stand in a camera's normal video, with their direction and height."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HEIGHTS = (0.6, 1.6)
 
 @dataclass(frozen=True)
 class Scene:
-    """What one camera's normal video shows.
+    """The people and places in one camera's normal video.
 
     Attributes:
         walkers: people, cut out.

@@ -1,4 +1,4 @@
-"""What is asked about held-out video: how many anomalies of each kind, and how many controls."""
+"""The tampered copies of held-out video: how many anomalies of each kind, and how many controls."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ def _around(box: tuple[int, int, int, int]) -> tuple[slice, slice]:
 
 
 def _walker(track: _Track, video: np.ndarray, still: np.ndarray) -> tuple[Walker, float, float] | None:
-    """What a track shows, with its width and contrast; None where it stands or does not walk straight."""
+    """Make a walker of a track, with its width and contrast; None if it stands or does not walk straight."""
     boxes = np.array(track.boxes, float)
     feet = np.stack([boxes[:, 0] + boxes[:, 2] / 2, boxes[:, 1] + boxes[:, 3]], axis=1)
     times = np.arange(len(boxes)) - (len(boxes) - 1) / 2

@@ -1,4 +1,4 @@
-"""What distortions draw with: points, kernels and blur, all in shares of the frame's height or in pixels as said."""
+"""Drawing for distortions: points, kernels and blur, in shares of the frame's height unless pixels are stated."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from torch import Tensor
 __all__ = ["DISTORTIONS", "SEVERITIES", "Distortion", "Moment", "delivery", "distortion", "in_blocks"]
 
 SEVERITIES = (1, 2, 3, 4, 5)
-"""Of each distortion, mild to severe; 0 is the clean video."""
+"""Severities of each distortion, mild to severe; 0 is the clean video."""
 
 _BLOCK = 64
 """Frames that are distorted at once."""
@@ -22,7 +22,7 @@ _BLOCK = 64
 
 @dataclass(frozen=True)
 class Moment:
-    """Where a batch of frames stands: the video, the number of its first frame, and the seed of the study."""
+    """Origin of a batch of frames: the video, the number of its first frame, and the seed of the study."""
 
     video: str
     first: int
@@ -55,7 +55,7 @@ class Distortion(ABC):
     @property
     @abstractmethod
     def code(self) -> tuple[Callable[..., object], ...]:
-        """Where the pictures come from: the functions whose digest a measured cell carries."""
+        """Return the functions that make the pictures; their digest is part of a measured cell."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class _Rain:
     drops: float
     """A drop for so many pixels of a frame 480 pixels high."""
     length: float
-    """Of a streak."""
+    """Length of a streak."""
     darkening: float
     """Factor of the intensities."""
     blur: float
