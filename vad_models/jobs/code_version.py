@@ -39,7 +39,7 @@ _IGNORED = (
     "vad_models.settings_base.closest",
     "vad_models.settings_base.validated",
 )
-"""Code without numbers: errors, progress bars and processes, how files are written, how a method is found (its own
+"""Code that is ignored: errors, progress bars and processes, how files are written, how a method is found (its own
 statements count already), how settings are checked (their values are in the fingerprint), and what a job may use of a
 machine.
 """
