@@ -1,4 +1,4 @@
-"""Structural similarities against independent statements of them."""
+"""Losses against independent statements of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import scipy.ndimage
 import torch
 
-from vad_models.layers.losses import ms_ssim, ssim
+from vad_models.layers.losses import gradient_difference, ms_ssim, ssim
 
 
 def pair(height: int = 40, width: int = 48) -> tuple[torch.Tensor, torch.Tensor]:
@@ -59,3 +59,11 @@ def test_equal_images_have_similarity_1_and_gradients_are_finite() -> None:
     second.requires_grad_()
     (ssim(first, second) + ms_ssim(first, second)).sum().backward()
     assert second.grad is not None and torch.isfinite(second.grad).all() and second.grad.abs().sum() > 0
+
+
+def test_gradient_difference_by_hand() -> None:
+    predicted = torch.tensor([[0.0, 1.0], [0.0, 3.0]])
+    target = torch.zeros(2, 2)
+    # x-gradients 1 and 3 (mean 2), y-gradients 0 and 2 (mean 1)
+    assert gradient_difference(predicted, target).item() == 3.0
+    assert gradient_difference(-predicted, predicted).item() == 0.0
