@@ -165,16 +165,25 @@ def prefect_server(paths: Paths) -> Iterator[str]:
         if url is None:
             own = f"{standing.url}/api" if standing.pid_file.exists() and standing.ready else None
             url = own or f"http://127.0.0.1:{stack.enter_context(_server(home))}/api"
+            stack.callback(_read_settings_again)
             stack.enter_context(
                 _environment(PREFECT_API_URL=url, PREFECT_HOME=named.prefect_home or str(home))
             )
-            if "prefect" in sys.modules:
-                # Prefect has already read its settings, from an environment without this server.
-                from prefect.settings import PREFECT_API_URL, temporary_settings
-
-                stack.enter_context(temporary_settings({PREFECT_API_URL: url}))
+            _read_settings_again()
         yield url
         _send_what_waits()
+
+
+def _read_settings_again() -> None:
+    """Tell a Prefect that is loaded already what the environment says now.
+
+    Its `temporary_settings` would hold in this thread alone; its threads for events and logs would not know the server
+    and start one of their own.
+    """
+    if "prefect" in sys.modules:
+        from prefect.context import refresh_global_settings_context
+
+        refresh_global_settings_context()
 
 
 @contextlib.contextmanager
