@@ -65,7 +65,7 @@ def test_a_sweep_shows_the_best_first_and_says_what_failed(project_root: Path) -
     assert failed["settings"] == "training.epochs=1 clip=39" and "39" in failed["error"]
 
     text = CliRunner().invoke(app, ["trials", "blobs"], catch_exceptions=False, env={"COLUMNS": "120"}).output
-    assert text.count("clip=") == 3 and "one of 4 normal videos held out" in text
+    assert text.count("clip=") == 3 and "one in 4 normal videos held out" in text
 
 
 def test_trials_without_a_sweep_are_wrong_usage(project_root: Path) -> None:

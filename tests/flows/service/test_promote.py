@@ -38,8 +38,8 @@ def test_a_named_version_becomes_champion_with_the_reason_and_the_flow(registere
 @pytest.mark.parametrize(
     ("cameras", "version", "reason", "said"),
     [
-        (None, 1, "why", "name exactly one in `cameras`"),
-        (["01", "02"], 1, "why", "name exactly one in `cameras`"),
+        (None, 1, "why", "name it in `cameras`"),
+        (["01", "02"], 1, "why", "name it in `cameras`"),
         (["01"], 1, None, "give a `reason`"),
         (["01"], None, "why", "give `version` as well"),
     ],
