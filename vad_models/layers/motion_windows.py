@@ -38,20 +38,17 @@ class MotionWindows:
         return len(self.change)
 
 
-def motion_windows(
-    tile_sums: NDArray[np.float32], regions: Regions, length: int, least: float
-) -> MotionWindows:
+def motion_windows(sums: NDArray[np.float32], regions: Regions, length: int, least: float) -> MotionWindows:
     """Windows of `length` pairs of frames each, the i-th of pairs i .. i + length - 1.
 
     Args:
-        tile_sums: float32 (pairs, tiles, COLUMNS), of `MotionHistograms.tile_sums`.
+        sums: float32 (pairs, regions, COLUMNS), of `SceneMotion.sums`.
         regions: of the same frames.
         length: pairs of a window.
         least: share of a region's area that must be foreground, or nothing happens there.
     """
-    sums = regions.sums(torch.from_numpy(tile_sums))
     # Each window by itself, not from running sums: a score may not depend on what came before its window.
-    means = sums.unfold(0, length, 1).mean(-1).numpy()
+    means = torch.from_numpy(sums).unfold(0, length, 1).mean(-1).numpy()
     area = regions.areas.astype(np.float32)
     foreground = means[..., CHANNELS] / area
     vectors = means[..., :CHANNELS] / (means[..., CHANNELS] + _FAINT * area)[..., None]

@@ -97,9 +97,9 @@ class Regions(nn.Module):
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def sums(self, tiles: Tensor) -> Tensor:
-        """Sums over tiles, (n, tiles, K), as sums over regions, (n, regions, K)."""
-        return torch.einsum("rt,ntk->nrk", self._members, tiles)
+    def sums(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Sums over tiles, float32 (tiles, K), as sums over regions, float32 (regions, K)."""
+        return (self._members @ torch.from_numpy(tiles)).numpy()
 
     def box(self, region: int) -> tuple[int, int, int, int]:
         """Top, left, bottom, right of a region, in pixels, inside the frame."""

@@ -72,8 +72,8 @@ class SceneMotion(nn.Module):
         """Frames, float (n, C, H, W) in [0, 1], grey and held steady: uint8 (n, H, W)."""
         return np.stack([self.scene.steadied(frame) for frame in grey(frames)])
 
-    def tile_sums(self, frames: NDArray[np.uint8], keys: Sequence[int]) -> NDArray[np.float32]:
-        """Sums per tile of consecutive steadied frames (n, H, W), float32 (n - 1, tiles, COLUMNS).
+    def sums(self, frames: NDArray[np.uint8], keys: Sequence[int]) -> NDArray[np.float32]:
+        """Sums per region of consecutive steadied frames (n, H, W), float32 (n - 1, regions, COLUMNS).
 
         Args:
             frames: of `steadied`.
@@ -90,7 +90,8 @@ class SceneMotion(nn.Module):
             if len(self._sums) >= _REMEMBERED:
                 del self._sums[next(iter(self._sums))]
             foreground = self.scene.foreground(frame)
-            self._sums[key] = self.histograms.tile_sums(before, frame, foreground, self.regions)
+            tiles = self.histograms.tile_sums(before, frame, foreground, self.regions)
+            self._sums[key] = self.regions.sums(tiles)
         return self._sums[key]
 
 

@@ -229,7 +229,7 @@ class Exemplars(Method):
         return np.stack(crops) if crops else np.zeros((0, side, side), np.uint8)
 
     def _windows(self, frames: NDArray[np.uint8], keys: NDArray[np.int64]) -> MotionWindows:
-        sums = self.front.tile_sums(frames, keys.tolist())
+        sums = self.front.sums(frames, keys.tolist())
         return motion_windows(sums, self.front.regions, self.settings.window, self.settings.foreground)
 
     def _judged(self, features: Features) -> _Judged:
