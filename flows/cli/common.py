@@ -73,8 +73,10 @@ def project() -> Project:
 
 def person() -> str:
     """Return who runs this command: the user of MLflow's server if it is set, or else the user of this machine."""
+    from flows.project.environment import ServerEnvironment
+
     try:
-        return os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
+        return ServerEnvironment.read().mlflow_tracking_username or getpass.getuser()
     except (KeyError, OSError):  # in a container, the user id may have no name
         return f"user {os.getuid()}"
 

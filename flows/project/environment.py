@@ -86,6 +86,8 @@ class ServerEnvironment(Environment):
     """Port of the Prefect server that `vad server start` starts."""
     mlflow_tracking_uri: Annotated[str | None, _Allowed("an address of MLflow")] = None
     """Where runs and models are kept; if unset, the database under `mlflow/store/`."""
+    mlflow_tracking_username: Annotated[str | None, _Allowed("a name")] = None
+    """User of an MLflow server that asks for passwords; if unset, whoever runs a command signs for it."""
     mlflow_port: Annotated[int, *_PORT] = 5000
     """Port of the MLflow server that `vad server start` starts."""
     postgres_port: Annotated[int, *_PORT] = 5432
