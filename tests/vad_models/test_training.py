@@ -1,4 +1,4 @@
-"""The training loop: exact resumption, frozen features, schedules, what is logged."""
+"""Training, phase after phase: exact resumption, frozen features, what is logged."""
 
 from __future__ import annotations
 
@@ -20,14 +20,11 @@ from torch import Tensor, nn
 from tests.footage import SIZE, blobs
 from tests.vad_models.methods.test_contract import (
     excerpt,
-    profile_settings,
     short_settings,
-    shortened,
 )
 from vad_models.contract import ClipSpec, Features, Method, MethodSettings, Phase
 from vad_models.devices import Resources
 from vad_models.methods import build_method
-from vad_models.phase_training import _rate
 from vad_models.training import EpochReport, Training, TrainingRequest, train
 
 CHILD = """
@@ -96,15 +93,6 @@ def test_history_has_a_row_an_epoch_with_the_held_out_loss(tmp_path: Path) -> No
     )  # it has no weight in the first phase
 
 
-def test_schedules() -> None:
-    values = {"epochs": 4, "sequence": 1, "batch": 1, "learning_rate": 0.1}
-    step = Phase.model_validate(values | {"schedule": "step", "decay_every": 2})
-    assert [_rate(step, at, 40) for at in (0, 19, 20, 39)] == pytest.approx([1, 1, 0.1, 0.1])
-    cosine = Phase.model_validate(values | {"schedule": "cosine"})
-    assert [_rate(cosine, at, 40) for at in (0, 2, 4, 22, 40)] == pytest.approx([0, 0.5, 1, 0.5, 0])
-    assert _rate(Phase.model_validate(values), 39, 40) == 1
-
-
 class Toy(Method):
     """Distance of a frame's mean to a learned level; every hook writes down what it was given."""
 
@@ -163,32 +151,6 @@ def train_toy(folder: Path, **phase: Any) -> tuple[Toy, Training]:
     return method, train(method, request, Resources(device="cpu"))
 
 
-def test_a_background_is_mirrored_with_the_frames_and_back(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    settings = shortened(profile_settings("decoupled"), 1, 12)
-    method = build_method("decoupled", settings, SIZE)
-    scene = blobs(1, 0)  # the left and the right of a still scene differ
-    largest: list[float] = []
-
-    def watched(frames: Tensor, phase: str) -> Features:
-        features = type(method).encode(method, frames, phase)
-        largest.append(float(features["foreground"].abs().max()))
-        return features
-
-    method.encode = watched  # type: ignore[method-assign]
-    still = excerpt(tmp_path, "still", np.repeat(scene, 40, axis=0))
-    request = TrainingRequest([still], [], tmp_path / "checkpoints", 0, mirror=True)
-    train(method, request, Resources(device="cpu"))
-    assert max(largest) < 1e-3
-    assert np.allclose(method.get_buffer("background").movedim(0, -1), scene[0] / 255, atol=1e-6)
-
-
-def test_the_parameters_are_brought_back_after_every_step(tmp_path: Path) -> None:
-    method, _ = train_toy(tmp_path)
-    assert len(method.calls("after_step")) == 3
-    assert float(method.level.detach()) <= 0.125
-
-
 def test_held_out_scores_calibrate_the_trained_method_once(tmp_path: Path) -> None:
     method, _ = train_toy(tmp_path)
     assert method.log[-1] == ("calibrate", (19,))
@@ -212,15 +174,3 @@ def test_a_resumed_phase_is_not_fitted_again(tmp_path: Path) -> None:
 def test_frozen_features_are_computed_once_a_frame(tmp_path: Path) -> None:
     method, _ = train_toy(tmp_path, frozen_features=True, epochs=3)
     assert sum(method.calls("features")) == 2 * 20 + (20 + 1)  # two videos, and what is held out
-
-
-def test_a_gradient_is_clipped(tmp_path: Path) -> None:
-    def step(**phase: Any) -> float:
-        (tmp_path / str(phase)).mkdir()
-        method, _ = train_toy(
-            tmp_path / str(phase), steps_per_epoch=1, optimiser="rmsprop", learning_rate=1e-9, **phase
-        )
-        return abs(float(method.level.grad))  # type: ignore[arg-type]
-
-    assert step(clip_gradient=0.5) == pytest.approx(0.5, rel=1e-3)
-    assert step() > 1

@@ -1,4 +1,4 @@
-"""Jobs: fingerprints, what is kept, what is computed again."""
+"""What a job leaves, what is kept, and what is computed again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.footage import SIZE, make_store
 from tests.vad_models.methods.test_contract import short_settings
 from vad_models.devices import Resources
-from vad_models.errors import DataError, JobError, SettingsError
+from vad_models.errors import JobError
 from vad_models.jobs import run as jobs
 from vad_models.jobs.directory import JobDirectory
 from vad_models.jobs.job import Job
@@ -48,56 +48,6 @@ def jobs_of(tmp_path: Path, count: int = 1, **wanted: Any) -> tuple[list[Job], A
     return make_jobs(params(), lambda size: store, "blobs", **wanted), store
 
 
-def test_one_job_a_method_camera_and_seed(tmp_path: Path) -> None:
-    made, _ = jobs_of(tmp_path, count=2)
-    assert [job.title for job in made] == [
-        f"{method}/{camera}/seed{seed}"
-        for method in ("conv_ae", "ffp")
-        for camera in ("01", "02")
-        for seed in (0, 1)
-    ]
-    assert len({job.fingerprint for job in made}) == len(made)
-
-
-def test_a_variant_is_a_job_of_its_own(tmp_path: Path) -> None:
-    (plain, *_), _ = jobs_of(tmp_path, methods=["ffp_plain"], seeds=[0])
-    assert (plain.method, plain.variant, plain.label) == ("ffp", "plain", "ffp_plain")
-    assert plain.directory(Path("runs")) == Path("runs/blobs/ffp_plain/01/seed0")
-
-
-def test_the_fingerprint_follows_everything_that_shapes_the_numbers(tmp_path: Path) -> None:
-    (job, *_), _ = jobs_of(tmp_path)
-    for change in (
-        {"seed": 5},
-        {"settings": {}},
-        {"data_version": "x"},
-        {"code_version": "y"},
-        {"holdout": 0.2},
-    ):
-        assert job.model_copy(update=change).fingerprint != job.fingerprint
-    assert Job.model_validate(json.loads(job.model_dump_json())).fingerprint == job.fingerprint
-
-
-def test_the_fingerprint_of_a_job_stays_what_it_was() -> None:
-    """Trained models are found by their fingerprint, so one more field would train all of them again."""
-    job = Job(
-        dataset="blobs", camera="01", method="ffp", profile="demo", seed=0, settings={"channels": [4, 4]},
-        frames="32x48x1", holdout=0.1, data_version="data", code_version="code",
-    )  # fmt: skip
-    assert job.fingerprint == "eaca48ff85251956"
-
-
-def test_unknown_names_are_refused_with_what_there_is(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"no method or variant 'convae': did you mean conv_ae\?"):
-        jobs_of(tmp_path, methods=["convae"])
-    with pytest.raises(DataError, match="no training video of camera '07': data/blobs has 01"):
-        jobs_of(tmp_path, cameras=["07"])
-    with pytest.raises(
-        SettingsError, match=r"big needs frames of 64x64x1, but datasets.blobs.frames lists 32x48x1"
-    ):
-        jobs_of(tmp_path, methods=["big"])
-
-
 def test_a_job_that_combines_others_comes_after_them_and_follows_them(tmp_path: Path) -> None:
     made, store = jobs_of(tmp_path, methods=["fusion"], seeds=[0])
     assert [job.label for job in made] == ["ffp", "conv_ae", "fusion"]
@@ -115,16 +65,6 @@ def test_a_job_that_combines_others_comes_after_them_and_follows_them(tmp_path: 
     held = read_scores(fusion.directory(runs) / "scores.parquet").query("split == 'holdout'")
     # Surprise of held-out video is -log of a uniform variable, mean 1, in each member.
     assert held["mean_surprise"].mean() == pytest.approx(1.0, abs=0.35)
-
-
-def test_members_see_frames_of_one_size(tmp_path: Path) -> None:
-    both = params(frames=[str(SIZE), "64x64x1"])
-    both.methods["fusion"].demo["members"] = {"big": ["prediction"]}  # type: ignore[index]
-    store = make_store(tmp_path / "frames")
-    with pytest.raises(
-        SettingsError, match=r"but ffp_big sees 64x64x1 and fusion 32x48x1: leave one of them out"
-    ):
-        make_jobs(both, lambda size: store, "blobs", ["fusion"])
 
 
 def test_a_job_ends_with_a_model_scores_history_and_metrics(tmp_path: Path) -> None:
