@@ -10,10 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app, main
-from flows.project.paths import Paths
-from flows.results.tables import build_results, write_results
 from flows.studies import study_descriptions
-from vad_models.jobs.finished import FinishedJob
 
 HEAVY = ("torch", "prefect", "mlflow", "great_expectations", "sklearn", "pandas", "lightning", "cv2")
 
@@ -162,19 +159,3 @@ def test_ctrl_c_is_exit_code_130(
     code, error = said(capsys, "ingest", "blobs")
     assert code == 130
     assert "Traceback" not in error
-
-
-def test_ingest_says_what_it_found(project_root: Path) -> None:
-    outcome = CliRunner().invoke(app, ["ingest", "blobs"])
-    assert outcome.exit_code == 0
-    assert "blobs: 6 videos in the layout frames_folder" in outcome.output
-
-
-def test_results_are_shown_as_a_table(project_root: Path, paths: Paths, benchmark: list[FinishedJob]) -> None:
-    write_results(build_results(benchmark), paths.results / "blobs.csv")
-
-    outcome = CliRunner().invoke(app, ["results", "blobs"])
-
-    assert outcome.exit_code == 0
-    for text in ("conv_ae", "reconstruction", "ffp", "control", "results/blobs.csv", "vad report blobs"):
-        assert text in outcome.output

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
-import mlflow
-import mlflow.pyfunc
-import numpy as np
-import pandas as pd
 import pytest
 
 from flows.project.paths import Paths
 from flows.registry.catalogue import CHALLENGER, CHAMPION
 from flows.registry.choice import choose
 from flows.registry.versions import Promotion, challenge, load_champion, promote, register, rollback
-from flows.tracking.runs import connect, tracking_uri
-from tests.flows.made_up import SIZE, MakeJob
-from vad_models.data.clips import Excerpt
-from vad_models.data.frame_store import FrameStore
-from vad_models.errors import DataError, JobError
-from vad_models.evaluation.normalisation import normalise
+from flows.tracking.runs import connect
+from tests.flows.made_up import MakeJob
+from vad_models.errors import JobError
 from vad_models.jobs.finished import FinishedJob
-from vad_models.operation.export import load_method
-from vad_models.scoring import score_excerpts
 
 METHODS = ["conv_ae", "ffp"]
 NAME = "toy-camera-01"
@@ -115,59 +103,6 @@ def test_other_data_or_another_criterion_are_not_compared(paths: Paths, make_job
     assert "another criterion" in other.reason
 
 
-def test_the_champion_scores_what_the_batch_scored(paths: Paths, make_job: MakeJob) -> None:
-    finished = make_job()
-    challenged(paths, [finished])
-    champion = load_champion(paths, "toy", "01")
-    video = FrameStore(paths.frames / "toy" / str(SIZE)).videos("01", "test")[0]
-    frames = np.asarray(video.array())
-
-    scored = champion.model.predict(pd.DataFrame({"frame": list(frames)}))
-    assert list(scored.columns) == ["frame", "reconstruction", "score", "is_abnormal"]
-    assert [str(kind) for kind in scored.dtypes] == ["int64", "float64", "float64", "bool"]
-    batch = score_excerpts(load_method(finished.directory), [Excerpt(video, 0, video.frames)], "test")
-    assert list(scored["frame"]) == list(batch["frame"])
-    np.testing.assert_allclose(scored["reconstruction"], batch["reconstruction"], rtol=1e-6)
-
-    held = finished.scores[finished.scores["split"] == "holdout"]
-    expected = normalise(pd.concat([held, batch], ignore_index=True), "reconstruction", "training")
-    np.testing.assert_allclose(scored["score"], expected, rtol=1e-6)
-    threshold = finished.metrics["threshold"]["value"]
-    assert list(scored["is_abnormal"]) == list(scored["score"] > threshold)
-
-    from_path = champion.model.predict(str(video.path))
-    pd.testing.assert_frame_equal(from_path, scored)
-
-
-def test_anybody_can_load_the_champion_by_its_name(
-    paths: Paths, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    challenged(paths, [make_job()])
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri(paths))
-    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    mlflow.set_tracking_uri(None)
-    model = mlflow.pyfunc.load_model(f"models:/{NAME}@{CHAMPION}")
-    assert model.metadata.signature.outputs.input_names() == [
-        "frame",
-        "reconstruction",
-        "score",
-        "is_abnormal",
-    ]
-    with pytest.raises(DataError, match="one path or a column of frames"):
-        model.predict(pd.DataFrame({"frame": [1, 2]}))
-
-
-def test_the_registered_model_holds_data_and_no_code(paths: Paths, make_job: MakeJob) -> None:
-    challenged(paths, [make_job()])
-    version = connect(paths).get_model_version_by_alias(NAME, CHAMPION)
-    folder = Path(
-        connect(paths).get_model_version_download_uri(NAME, version.version).removeprefix("file://")
-    )
-    files = {file.name for file in folder.rglob("*") if file.is_file()}
-    assert {"MLmodel", "model.safetensors", "model.json", "calibration.json", "requirements.txt"} <= files
-    assert not {name for name in files if name.endswith((".pkl", ".pickle", ".py", ".pt", ".pth", ".bin"))}
-
-
 def test_a_camera_without_champion_is_one_sentence(paths: Paths) -> None:
     with pytest.raises(JobError, match="camera 09 of toy has no champion: train one with `vad benchmark"):
         load_champion(paths, "toy", "09")
@@ -247,21 +182,3 @@ def test_what_cannot_be_promoted_is_one_sentence(three: Paths) -> None:
         promote(three, "toy-camera-07", 1, "why not", "ana")
     with pytest.raises(JobError, match="toy-camera-07 has no champion"):
         rollback(three, "toy-camera-07", "why not", "ana")
-
-
-def test_models_registered_by_earlier_versions_of_the_project_still_load(
-    paths: Paths, make_job: MakeJob, tmp_path: Path
-) -> None:
-    challenged(paths, [make_job()])
-    champion = load_champion(paths, "toy", "01")
-    version = connect(paths).get_model_version_by_alias(NAME, CHAMPION)
-    uri = connect(paths).get_model_version_download_uri(NAME, version.version)
-    old = tmp_path / "old"
-    shutil.copytree(uri.removeprefix("file://"), old)
-    stated = (old / "MLmodel").read_text()
-    assert "loader_module: flows.registry.pyfunc_model" in stated
-    (old / "MLmodel").write_text(stated.replace("flows.registry.pyfunc_model", "flows.pyfunc_model"))
-
-    video = FrameStore(paths.frames / "toy" / str(SIZE)).videos("01", "test")[0]
-    scored = mlflow.pyfunc.load_model(str(old)).predict(str(video.path))
-    pd.testing.assert_frame_equal(scored, champion.model.predict(str(video.path)))

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -117,25 +116,3 @@ def test_stop_waits_for_the_end_and_leaves_a_process_alone_that_has_the_number_n
     assert local.stop(sleeper)
     assert not Path(f"/proc/{process.pid}").exists()
     process.wait(10)
-
-
-@pytest.mark.slow
-@pytest.mark.integration
-def test_with_server_ends_its_command_when_it_is_told_to_end(project_root: Path) -> None:
-    script = "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(600)"
-    vad = [sys.executable, "-m", "flows.cli", "with-server", sys.executable, "-c", script]
-    process = subprocess.Popen(
-        vad, cwd=project_root, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    )
-    pid = project_root / "pid"
-    _wait_for(lambda: pid.exists() and bool(pid.read_text()))
-    process.terminate()
-    assert process.wait(60) == 128 + 15
-    _wait_for(lambda: not Path(f"/proc/{pid.read_text()}").exists())
-
-
-def _wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

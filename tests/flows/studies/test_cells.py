@@ -53,13 +53,3 @@ def test_what_shapes_the_numbers_is_in_the_name(project_root: Any, cell: _Cell) 
     file = cell_file(project, "weather", cell)
     assert file.parent == project.paths.grids / "weather" / "blobs"
     assert file.name.startswith(f"{cell.job.fingerprint}-fog-3-")
-
-
-def test_a_cell_trains_what_is_not_trained_first(cell: _Cell) -> None:
-    class Altered(_Cell):
-        @property
-        def trained_first(self) -> tuple[Job, ...]:
-            return ()
-
-    assert not cell.trains
-    assert Altered(cell.job).trains

@@ -71,21 +71,6 @@ def test_a_run_holds_everything_of_its_job(paths: Paths, make_job: MakeJob) -> N
     assert run.data.metrics["fps_score"] == 321.0
 
 
-def test_losses_are_logged_by_epoch_and_gaps_are_left_out(paths: Paths, make_job: MakeJob) -> None:
-    run = log_job(paths, make_job())
-    history = connect(paths).get_metric_history(run, "loss")
-    assert [(point.step, point.value) for point in history] == [(1, 0.2), (2, 0.1)]
-    assert len(connect(paths).get_metric_history(run, "holdout_loss")) == 1
-
-
-def test_the_dataset_is_an_input_with_its_counts(paths: Paths, make_job: MakeJob) -> None:
-    make_job(camera="02")
-    inputs = connect(paths).get_run(log_job(paths, make_job(camera="01"))).inputs.dataset_inputs
-    profiles = {one.dataset.name: one.dataset.profile for one in inputs}
-    assert profiles["toy/01/train"] == '{"videos": 3, "frames": 120, "abnormal_frames": 0}'
-    assert profiles["toy/01/test"] == '{"videos": 4, "frames": 160, "abnormal_frames": 45}'
-
-
 def test_files_and_figures_are_artifacts(paths: Paths, make_job: MakeJob) -> None:
     finished = make_job()
     (finished.directory / "figures").mkdir()
