@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import cv2
@@ -41,6 +42,10 @@ WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 """Number of the process, when several run the tests."""
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # pictures are tiny: threads would only wait for each other
+
+
+# A shell that runs the tests in the background has this signal ignored, and so would every process that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from flows.cli.common import session
@@ -50,4 +51,6 @@ def worker() -> None:
     }
     # A flow run divides the whole machine among its jobs, so a second one at the same time would compete with it.
     start = "worker start --pool vad --type process --install-policy never --limit 1"
+    # A script that starts the worker in the background has the signal ignored by which Prefect stops its worker.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execve(sys.executable, [sys.executable, "-m", "prefect", *start.split()], environment)
