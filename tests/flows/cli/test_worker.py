@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +17,22 @@ from vad_models.errors import JobError, SettingsError
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """What becomes of this process, and on which server lost runs are looked for; the server answers."""
     seen: dict[str, Any] = {}
 
     def become(program: str, arguments: list[str], environment: dict[str, str]) -> None:
         seen.update(program=program, arguments=arguments, environment=environment)
+        seen["interrupt"] = signal.getsignal(signal.SIGINT)
 
     monkeypatch.setattr(os, "execve", become)
     monkeypatch.setattr("flows.servers.client.answers", lambda url: seen.setdefault("asked", url) == url)
     monkeypatch.setattr(
         "flows.execution.recovery.reschedule_lost_runs", lambda paths, url: seen.update(recovers=url)
     )
-    return seen
+    before = signal.getsignal(signal.SIGINT)
+    yield seen
+    signal.signal(signal.SIGINT, before)
 
 
 def work(*options: str) -> BaseException | None:
@@ -49,6 +54,15 @@ def test_it_becomes_prefects_worker_on_the_server_of_this_checkout(
     assert environment["VAD_ROOT"] == str(project_root.absolute())
     assert environment["PREFECT_HOME"] == str(project_root.absolute() / ".prefect")
     assert environment["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "30"
+
+
+def test_started_in_the_background_it_still_stops_when_it_is_told_to(
+    project_root: Path, started: dict[str, Any]
+) -> None:
+    """The shell of a script has SIGINT ignored for what it starts with `&`; Prefect stops its worker by it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    assert work() is None
+    assert started["interrupt"] == signal.SIG_DFL
 
 
 def test_a_server_that_is_named_is_worked_for(
