@@ -101,7 +101,7 @@ def test_the_examples_keep_the_style_of_the_project(clone: Path) -> None:
     ("tests", "picked"),
     [
         ("tests/vad_models/methods/test_contract.py", "next_frame"),
-        ("tests/vad_models/studies/test_distortions.py", "dead_rows"),
+        ("tests/vad_models/studies/distortions/test_distortions.py", "dead_rows"),
         ("tests/vad_models/data/layouts/test_layouts.py", "flat_videos"),
     ],
 )
