@@ -37,7 +37,7 @@ demo: $(STAMP) ## Make the embedded campus, check it, train on it, show the resu
 	@vad results campus
 
 test: lint ## Check style, types and architecture, then run all tests (about 20 minutes on two cores).
-	python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --durations=25
+	python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --cov --cov-report=term:skip-covered --durations=25
 
 test-integration: $(STAMP) ## Test a team's servers and workers, also when some are killed (docs/team.md).
 	python -m pytest -m team --durations=15
