@@ -48,18 +48,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # pictures are tiny: threads woul
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares trained models or servers in one process: the tests of a file, and all tests of a team.
-
-    Those of a team come first: they take longest, and mostly wait.
-    """
-    for item in items:
-        group = "team" if item.get_closest_marker("team") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.get_closest_marker("team") is None)
-
-
 @pytest.fixture
 def project_root(tmp_path: Path, empty_databases: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with `params.yaml` and `data/blobs`, as the working directory, without a shared server."""
