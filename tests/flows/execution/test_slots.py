@@ -54,7 +54,7 @@ def test_a_slot_is_as_many_devices_as_a_job_takes(
 def test_a_job_of_more_gpus_than_there_are_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slots, "cuda_devices", lambda: ["0", "1"])
     monkeypatch.setenv("VAD_DEVICES_PER_JOB", "4")
-    with pytest.raises(SettingsError, match="2 CUDA devices are visible, and a job takes 4"):
+    with pytest.raises(SettingsError, match="2 CUDA devices are visible, and a job needs 4"):
         slots.in_slot(print)
 
 

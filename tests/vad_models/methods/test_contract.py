@@ -197,7 +197,7 @@ def test_every_profile_builds(name: str, profile: Profile) -> None:
 
 
 def test_an_unknown_method_or_setting_lists_the_known_ones() -> None:
-    with pytest.raises(SettingsError, match=r"no method 'magic'; the methods there are: .*ffp"):
+    with pytest.raises(SettingsError, match=r"there is no method 'magic': choose one of .*ffp"):
         build_method("magic", {}, SIZE)
     with pytest.raises(SettingsError, match=r"methods\.ffp\.depth is not a setting; .*channels"):
         build_method("ffp", short_settings("ffp") | {"depth": 3}, SIZE)
