@@ -139,7 +139,7 @@ class FrameStore:
         if camera in (None, "all"):
             return self.manifest
         if camera not in self.cameras:
-            near = closest(str(camera), self.cameras, str(self.root))
+            near = closest(str(camera), self.cameras, "its manifest")
             raise DataError(f"{self.root} has no camera {camera!r}: {near}")
         return self.manifest[self.manifest["camera"] == camera]
 

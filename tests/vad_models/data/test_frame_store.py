@@ -72,7 +72,7 @@ def test_videos_know_camera_split_and_labels(raw: Path, tmp_path: Path) -> None:
     assert train.labels is None
     assert test.labels is not None
     assert test.labels.tolist() == [False, False, True, True, False]
-    with pytest.raises(DataError, match=r"no camera '03': choose one of 01, 02\."):
+    with pytest.raises(DataError, match=r"has no camera '03': its manifest has 01, 02\."):
         found.videos("03")
 
 
