@@ -130,7 +130,6 @@ def test_servers_start_and_flows_run_with_a_proxy_that_is_not_there(
     ports = {"PREFECT_PORT": str(prefect), "MLFLOW_PORT": str(mlflow)}
     tools = {"PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     environment = {**os.environ, **ports, **tools}
-    (project_root / "mlflow").mkdir()
     shutil.copy(ROOT / "mlflow/start.sh", project_root / "mlflow")
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
