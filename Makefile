@@ -39,9 +39,10 @@ demo: $(STAMP) ## Make the embedded campus, check it, train on it, show the resu
 # The tests of a team mostly wait for servers, so they run next to the others. A file's tests share what they trained.
 test: lint ## Check style, types and architecture, then run all tests (about 20 minutes on two cores).
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-alone test-integration
+	python -m pytest -m timed
 
 test-alone: $(STAMP) ## Run all tests but those of test-integration, in two processes.
-	python -m pytest -m "not team" -n 2 --dist loadfile --cov --cov-report=term:skip-covered --durations=25
+	python -m pytest -m "not team and not timed" -n 2 --dist loadfile --cov --cov-report=term:skip-covered --durations=25
 
 test-integration: $(STAMP) ## Test a team's servers and workers, also when some are killed (docs/team.md).
 	python -m pytest -m team --durations=15

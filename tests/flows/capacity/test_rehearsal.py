@@ -123,6 +123,7 @@ def test_bench_orchestration_says_what_it_measured_and_fails_where_a_limit_is_mi
 
 @pytest.mark.slow
 @pytest.mark.integration
+@pytest.mark.timed
 def test_orchestration_keeps_its_limit(project_root: Path) -> None:
     """On two slots. The limit of the efficiency is for jobs of 20 seconds and more, which take minutes to measure (the
     command's default); of these short ones half is asked for, which also a busy machine keeps.
