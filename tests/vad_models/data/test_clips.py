@@ -37,7 +37,7 @@ def test_holdout_cuts_a_single_video_in_time() -> None:
 
 
 def test_too_little_video_states_the_numbers() -> None:
-    with pytest.raises(DataError, match=r"windows of 20 frames need at least 40 frames a camera \(a: 30\)"):
+    with pytest.raises(DataError, match=r"windows of 20 frames need at least 40 frames per camera \(a: 30\)"):
         split_holdout([video("a", 30)], 0.1, shortest=20)
     with pytest.raises(DataError, match="no videos"):
         split_holdout([], 0.1, shortest=20)
