@@ -40,7 +40,7 @@ def test_import_leaves_out_datasets_that_are_not_there(
 
     said = vad("data", "import", str(source), "--name", "mine")
 
-    assert "blobs has no folder in data/" in said
+    assert "removed blobs from benchmark.datasets; it has no folder in data/" in said
     assert load_params().benchmark.datasets == ("mine",)
 
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app, main
-from flows.cli.common import person
+from flows.cli.common import console, person
 from flows.project.paths import Paths
 from flows.project.project import Project
 from flows.registry.choice import choose
@@ -26,8 +26,14 @@ def registered(project: Project, make_job: MakeJob, monkeypatch: pytest.MonkeyPa
     return project.paths
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table is as wide as the terminal, whichever this console has met before."""
+    monkeypatch.setattr(console, "_width", 100)
+
+
 def said(*arguments: str) -> str:
-    outcome = CliRunner().invoke(app, ["model", *arguments], catch_exceptions=False, env={"COLUMNS": "100"})
+    outcome = CliRunner().invoke(app, ["model", *arguments], catch_exceptions=False)
     assert outcome.exit_code == 0
     return outcome.output
 

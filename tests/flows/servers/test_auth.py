@@ -67,7 +67,7 @@ def test_the_account_is_made_once(mlflow: Server) -> None:
 
 
 def test_another_administrators_password_is_said(mlflow: Server) -> None:
-    with pytest.raises(JobError, match=r"no account 'vad' \(401: .*credentials\.json"):
+    with pytest.raises(JobError, match=r"MLflow did not create the account 'vad' \(401: .*credentials\.json"):
         make_user(mlflow, "wrong", "secret")
 
 
