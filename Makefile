@@ -9,7 +9,7 @@ STAMP := .venv/.installed
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install venv lock demo test test-alone test-integration lint hooks format server server-team worker server-stop clean
+.PHONY: help install venv lock demo test test-alone test-timed test-integration lint hooks format server server-team worker server-stop clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,10 +39,12 @@ demo: $(STAMP) ## Make the embedded campus, check it, train on it, show the resu
 # The tests of a team mostly wait for servers, so they run next to the others. A file's tests share what they trained.
 test: lint ## Check style, types and architecture, then run all tests (about 20 minutes on two cores).
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-alone test-integration
-	python -m pytest -m timed
 
 test-alone: $(STAMP) ## Run all tests but those of test-integration, in two processes.
 	python -m pytest -m "not team and not timed" -n 2 --dist loadfile --cov --cov-report=term:skip-covered --durations=25
+
+test-timed: $(STAMP) ## Run the test of what orchestration may cost, on a machine that does nothing else.
+	python -m pytest -m timed
 
 test-integration: $(STAMP) ## Test a team's servers and workers, also when some are killed (docs/team.md).
 	python -m pytest -m team --durations=15
