@@ -37,7 +37,7 @@ demo: $(STAMP) ## Make the embedded campus, check it, train on it, show the resu
 	@vad results campus
 
 # The tests of a team mostly wait for servers, so they run next to the others. A file's tests share what they trained.
-test: lint ## Check style, types and architecture, then run all tests (about 20 minutes on two cores).
+test: lint ## Check style, types and architecture, then run all tests but test-timed.
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-alone test-integration
 
 test-alone: $(STAMP) ## Run all tests but those of test-integration, in two processes.
